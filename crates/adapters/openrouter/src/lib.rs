@@ -1,0 +1,1 @@
+//! Chat, catalogue and embeddings over the HTTP API of OpenRouter

@@ -1,0 +1,1 @@
+//! Password hashing, sealing of API keys, access and refresh tokens

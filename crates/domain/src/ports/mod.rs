@@ -1,0 +1,24 @@
+//! The ports: what the use cases need of the outside, each a trait behind an `Arc<dyn …>`.
+//!
+//! The doc comment of a method states its behaviour; the contract suite of the port tests that statement on every adapter.
+//! All methods are cancel-safe: a future that is dropped leaves no half-done write behind.
+
+mod chats;
+mod environment;
+mod feed;
+mod limits;
+mod memories;
+mod models;
+mod sessions;
+mod users;
+mod vault;
+
+pub use chats::ChatRepository;
+pub use environment::{Clock, IdSource};
+pub use feed::{TurnEvent, TurnFeed, TurnStarted};
+pub use limits::{Cache, Decision, Quota, RateLimiter};
+pub use memories::MemoryRepository;
+pub use models::{ApiKeyInspector, ChatModel, CompletionStream, Embedder, KeyStatus, ModelCatalog};
+pub use sessions::SessionStore;
+pub use users::UserRepository;
+pub use vault::{IssuedRefresh, KeyVault, PasswordHasher, PresentedRefresh, TokenIssuer};

@@ -1,0 +1,1 @@
+//! The HTTP face of Palavra: routes, shapes, problems, server-sent events

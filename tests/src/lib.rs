@@ -1,0 +1,1 @@
+//! End-to-end tests, demo and benchmark of the binary over HTTP
