@@ -33,10 +33,15 @@ where
 /// One case: its name and what it does with a fresh adapter.
 pub(crate) type Case<T> = (&'static str, fn(Arc<T>) -> BoxFuture<'static, ()>);
 
+/// A case of this name; the parameters' types are what makes a closure a plain function.
+pub(crate) fn case<T: ?Sized>(name: &'static str, run: fn(Arc<T>) -> BoxFuture<'static, ()>) -> Case<T> {
+    (name, run)
+}
+
 /// Makes a list of [`Case`]s of async functions over an `Arc` of the port, named after them.
 macro_rules! cases {
     ($($case:ident),* $(,)?) => {
-        vec![$((stringify!($case), |port| Box::pin($case(port)))),*]
+        vec![$($crate::harness::case(stringify!($case), |port| Box::pin($case(port)))),*]
     };
 }
 pub(crate) use cases;
@@ -45,11 +50,11 @@ pub(crate) use cases;
 pub(crate) fn trials<T: ?Sized + Send + Sync + 'static>(
     adapter: &str,
     suite: &str,
-    make: &Make<T>,
+    make: Make<T>,
     cases: Vec<Case<T>>,
 ) -> Vec<Trial> {
-    let trial = |(name, case): Case<T>| {
-        let make = Arc::clone(make);
+    let trial = move |(name, case): Case<T>| {
+        let make = Arc::clone(&make);
         Trial::test(format!("{adapter}::{suite}::{name}"), move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             runtime.block_on(async move {

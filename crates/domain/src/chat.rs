@@ -239,6 +239,7 @@ pub struct BeginTurn {
 
 /// What became of a [`BeginTurn`].
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "the large variant is the usual one, and it is moved once")]
 pub enum BeginOutcome {
     /// It is written down, and its chat is busy with it.
     Begun(Turn),

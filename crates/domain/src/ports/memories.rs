@@ -1,6 +1,4 @@
-use crate::{
-    EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId,
-};
+use crate::{EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId};
 use async_trait::async_trait;
 
 /// What is remembered about users, with a vector each. All vectors are of one space.

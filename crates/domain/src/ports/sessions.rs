@@ -33,12 +33,7 @@ pub trait SessionStore: Send + Sync {
     async fn revoke(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends all sessions of a user but `keep`, and returns those it ended.
-    async fn revoke_others(
-        &self,
-        user: UserId,
-        keep: SessionId,
-        now: Timestamp,
-    ) -> Result<Vec<SessionId>, StoreError>;
+    async fn revoke_others(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<Vec<SessionId>, StoreError>;
 
     /// Forgets sessions that expired before `before`, and tells how many.
     async fn delete_expired(&self, before: Timestamp) -> Result<u64, StoreError>;

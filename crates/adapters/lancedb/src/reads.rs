@@ -1,0 +1,144 @@
+//! Queries. Each is bounded in time.
+
+use crate::{
+    errors, filters,
+    rows::{self, DISTANCE},
+    schema::{CREATED_AT, ID, RECORD, USER_ID, VECTOR},
+};
+use arrow_array::{Array as _, RecordBatch};
+use futures::TryStreamExt as _;
+use lancedb::{
+    DistanceType, Table,
+    query::{ColumnOrdering, ExecutableQuery, QueryBase as _, Select},
+};
+use palavra_domain::{Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId};
+use std::{collections::HashSet, time::Duration};
+use tokio::time::timeout;
+
+/// More than this is never sought at once.
+const MAX_LIMIT: usize = 100_000;
+
+/// The table, and how long a query may take.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) table: Table,
+    pub(crate) timeout: Duration,
+}
+
+impl Reader {
+    async fn rows(&self, query: impl ExecutableQuery + Sync) -> Result<Vec<RecordBatch>, StoreError> {
+        let run = async { query.execute().await?.try_collect().await };
+        timeout(self.timeout, run).await.map_err(|_| errors::too_slow())?.map_err(errors::failed)
+    }
+
+    pub(crate) async fn find(&self, user: UserId, id: MemoryId) -> Result<Option<Memory>, StoreError> {
+        let query = self.table.query().only_if_expr(filters::one(user, id)).select(Select::columns(&RECORD)).limit(1);
+        let found = decode(&self.rows(query).await?)?.into_iter().next();
+        found.transpose().map_err(errors::corrupt)
+    }
+
+    pub(crate) async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
+        let query = self.table.query().only_if_expr(filters::of_user(user)).select(Select::columns(&[ID])).limit(1);
+        Ok(self.rows(query).await?.iter().any(|batch| batch.num_rows() > 0))
+    }
+
+    pub(crate) async fn list(
+        &self,
+        user: UserId,
+        before: Option<MemoryCursor>,
+        limit: usize,
+    ) -> Result<Page<Memory, MemoryCursor>, StoreError> {
+        let limit = limit.min(MAX_LIMIT);
+        let filter = before.map_or_else(|| filters::of_user(user), |cursor| filters::below(user, cursor));
+        let order = [CREATED_AT, ID].map(|column| ColumnOrdering::desc_nulls_last(column.to_owned()));
+        let query = self
+            .table
+            .query()
+            .only_if_expr(filter)
+            .select(Select::columns(&RECORD))
+            .order_by(Some(order.into()))
+            .limit(limit + 1);
+        let mut rows = decode(&self.rows(query).await?)?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let items = readable(rows);
+        if more && items.is_empty() && limit > 0 {
+            // There is nothing to continue from; an empty last page would hide what follows.
+            return Err(errors::corrupt("no memory of a whole page can be read".to_owned()));
+        }
+        let next = if more { items.last().map(Memory::cursor) } else { None };
+        Ok(Page { items, next })
+    }
+
+    pub(crate) async fn search(
+        &self,
+        user: UserId,
+        vector: &[f32],
+        limit: usize,
+        min_score: f32,
+    ) -> Result<Vec<ScoredMemory>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let columns: Vec<&str> = RECORD.into_iter().chain([DISTANCE]).collect();
+        let query = self
+            .table
+            .query()
+            .nearest_to(vector)
+            .map_err(errors::failed)?
+            .column(VECTOR)
+            .distance_type(DistanceType::Cosine)
+            .bypass_vector_index()
+            .only_if_expr(filters::of_user(user))
+            .select(Select::columns(&columns))
+            .limit(limit.min(MAX_LIMIT));
+        let mut found = Vec::new();
+        for batch in self.rows(query).await? {
+            let distances = rows::distances(&batch).map_err(errors::corrupt)?;
+            let memories = rows::memories(&batch).map_err(errors::corrupt)?;
+            for (row, memory) in memories.into_iter().enumerate() {
+                // A vector of zeros has no direction, and no score. Rounding can carry a score a little beyond its range.
+                let distance = if distances.is_null(row) { f32::NAN } else { distances.value(row) };
+                let score = (1.0 - distance).clamp(-1.0, 1.0);
+                if score >= min_score {
+                    found.extend(readable([memory]).into_iter().map(|memory| ScoredMemory { memory, score }));
+                }
+            }
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.memory.cursor().cmp(&a.memory.cursor())));
+        Ok(found)
+    }
+
+    /// Which of these memories there are.
+    pub(crate) async fn existing(
+        &self,
+        keys: &[(UserId, MemoryId)],
+    ) -> Result<HashSet<(UserId, MemoryId)>, StoreError> {
+        let query = self.table.query().only_if_expr(filters::any_of(keys)).select(Select::columns(&[USER_ID, ID]));
+        let mut found = HashSet::new();
+        for batch in self.rows(query).await? {
+            found.extend(rows::keys(&batch).map_err(errors::corrupt)?);
+        }
+        Ok(found)
+    }
+}
+
+fn decode(batches: &[RecordBatch]) -> Result<Vec<Result<Memory, String>>, StoreError> {
+    let mut all = Vec::new();
+    for batch in batches {
+        all.extend(rows::memories(batch).map_err(errors::corrupt)?);
+    }
+    Ok(all)
+}
+
+/// The memories that can be read; the others are reported and left out.
+fn readable(rows: impl IntoIterator<Item = Result<Memory, String>>) -> Vec<Memory> {
+    let memories = rows.into_iter().filter_map(|row| match row {
+        Ok(memory) => Some(memory),
+        Err(reason) => {
+            tracing::error!(%reason, "a stored memory cannot be read and is left out");
+            None
+        }
+    });
+    memories.collect()
+}

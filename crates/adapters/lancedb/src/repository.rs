@@ -1,0 +1,193 @@
+//! The port.
+
+use crate::{
+    LanceDbOptions, OpenError, errors,
+    maintenance::Maintenance,
+    open::open,
+    presence::Presence,
+    reads::Reader,
+    writer::{Done, QUEUE, Write, Writer},
+};
+use async_trait::async_trait;
+use palavra_domain::{
+    EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId,
+    ports::MemoryRepository,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// Memories in a folder of LanceDB files.
+///
+/// Dropping it lets the writer finish what is queued, if the runtime lives on; [`LanceDbMemoryRepository::close`] waits for
+/// that. A call that is dropped once its write is queued does not take the write back.
+pub struct LanceDbMemoryRepository {
+    space: EmbeddingSpace,
+    reader: Reader,
+    presence: Option<Arc<Presence>>,
+    timeout: Duration,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    queue: mpsc::Sender<Write>,
+    writer: JoinHandle<()>,
+    maintenance: JoinHandle<()>,
+}
+
+impl LanceDbMemoryRepository {
+    /// Opens the folder, makes the table if there is none, and starts the tasks that write and tidy up on the current
+    /// runtime.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or holds memories of another embedding space.
+    pub async fn open(options: LanceDbOptions) -> Result<Self, OpenError> {
+        let (table, schema) = open(&options).await?;
+        let presence = options.sole_writer.then(Arc::<Presence>::default);
+        let reader = Reader { table: table.clone(), timeout: options.timeout };
+        let (written, progress) = watch::channel(Maintenance::LEFT_BEFORE);
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Writer {
+            reader: reader.clone(),
+            schema,
+            presence: presence.clone(),
+            batch_wait: options.write_batch_wait,
+            written,
+        };
+        let maintenance =
+            Maintenance::new(table, options.compact_after_writes, options.compact_when_idle, options.timeout);
+        let running = Running {
+            queue,
+            writer: tokio::spawn(writer.run(waiting)),
+            maintenance: tokio::spawn(maintenance.run(progress)),
+        };
+        Ok(Self {
+            space: options.space,
+            reader,
+            presence,
+            timeout: options.timeout,
+            running: Mutex::new(Some(running)),
+        })
+    }
+
+    /// Refuses further writes, waits until all queued ones are done, and ends the tasks. Reads still work. Closing twice
+    /// does nothing more.
+    pub async fn close(&self) {
+        let Some(Running { queue, writer, maintenance }) = self.running().take() else { return };
+        drop(queue);
+        if let Err(error) = writer.await {
+            tracing::error!(error = %error, "the writer of memories ended badly");
+        }
+        // A tidying that is broken off leaves files that the next one removes; it is only given time to finish.
+        let abort = maintenance.abort_handle();
+        if timeout(self.timeout, maintenance).await.is_err() {
+            abort.abort();
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a write and waits until it is committed.
+    async fn write<T>(&self, write: impl FnOnce(Done<T>) -> Write) -> Result<T, StoreError> {
+        let queue = self.running().as_ref().map(|running| running.queue.clone()).ok_or_else(errors::closed)?;
+        let (done, outcome) = oneshot::channel();
+        let run = async {
+            queue.send(write(done)).await.map_err(|_| errors::closed())?;
+            // Not kept while waiting: the writer ends when the last sender is gone.
+            drop(queue);
+            outcome.await.map_err(|_| errors::unanswered())?
+        };
+        timeout(self.timeout, run).await.map_err(|_| errors::too_slow())?
+    }
+
+    fn check(&self, vector: &[f32]) -> Result<(), StoreError> {
+        if vector.len() != self.space.dimensions {
+            return Err(errors::bad_vector(format!("a vector has {} dimensions, not as {}", vector.len(), self.space)));
+        }
+        if !vector.iter().all(|number| number.is_finite()) {
+            return Err(errors::bad_vector("a vector has a number that is not finite".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LanceDbMemoryRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LanceDbMemoryRepository").field("space", &self.space).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl MemoryRepository for LanceDbMemoryRepository {
+    fn space(&self) -> &EmbeddingSpace {
+        &self.space
+    }
+
+    async fn insert(&self, memories: Vec<EmbeddedMemory>) -> Result<(), StoreError> {
+        memories.iter().try_for_each(|memory| self.check(&memory.vector))?;
+        if memories.is_empty() {
+            return Ok(());
+        }
+        self.write(|done| Write::Insert { memories, done }).await
+    }
+
+    async fn update(&self, memory: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
+        self.check(&memory.vector)?;
+        self.write(|done| Write::Update { memory: Box::new(memory), done }).await
+    }
+
+    async fn find(&self, user: UserId, id: MemoryId) -> Result<Option<Memory>, StoreError> {
+        self.reader.find(user, id).await
+    }
+
+    async fn list(
+        &self,
+        user: UserId,
+        before: Option<MemoryCursor>,
+        limit: usize,
+    ) -> Result<Page<Memory, MemoryCursor>, StoreError> {
+        self.reader.list(user, before, limit).await
+    }
+
+    async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
+        let Some(presence) = &self.presence else {
+            return self.reader.has_any(user).await;
+        };
+        match presence.ask(user) {
+            Ok(has) => Ok(has),
+            Err(asked) => {
+                let has = self.reader.has_any(user).await?;
+                presence.learn(user, has, asked);
+                Ok(has)
+            }
+        }
+    }
+
+    async fn search(
+        &self,
+        user: UserId,
+        vector: &[f32],
+        limit: usize,
+        min_score: f32,
+    ) -> Result<Vec<ScoredMemory>, StoreError> {
+        self.check(vector)?;
+        self.reader.search(user, vector, limit, min_score).await
+    }
+
+    async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
+        self.write(|done| Write::Delete { user, id, done }).await
+    }
+
+    async fn delete_all(&self, user: UserId) -> Result<u64, StoreError> {
+        self.write(|done| Write::DeleteAll { user, done }).await
+    }
+}

@@ -1,0 +1,462 @@
+//! What a [`MemoryRepository`] must do. The adapter's space has few dimensions (the suite is run with 4), at least 3.
+
+use crate::{
+    Make,
+    harness::{self, cases},
+    samples::{TEXTS, at, embedded, memory, memory_id, user_id, vector},
+    support::{GRACE, Jitter, assert_form, race},
+};
+use libtest_mimic::Trial;
+use palavra_domain::{
+    EmbeddedMemory, Entity, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryText, StoreError,
+    Timestamp, UserId, ports::MemoryRepository,
+};
+use std::{collections::HashSet, sync::Arc};
+
+type Memories = Arc<dyn MemoryRepository>;
+
+/// The cases of the suite.
+#[must_use]
+pub fn trials(adapter: &str, make: Make<dyn MemoryRepository>) -> Vec<Trial> {
+    let cases = cases![
+        every_field_comes_back,
+        texts_come_back_byte_for_byte,
+        what_is_missing_is_not_found,
+        other_dimensions_are_refused_as_a_whole,
+        inserting_nothing_is_nothing,
+        a_known_id_is_left_as_it_is,
+        an_id_of_another_user_is_not_in_the_way,
+        of_concurrent_inserts_of_one_id_one_is_kept,
+        fifty_concurrent_inserts_are_all_found,
+        update_replaces_and_counts_the_revision,
+        update_from_an_old_revision_is_stale,
+        update_of_nothing_is_none,
+        of_concurrent_updates_from_one_revision_one_succeeds,
+        memories_are_listed_newest_first,
+        pages_are_stable_under_inserts,
+        a_list_goes_on_below_a_deleted_memory,
+        the_nearest_are_found_first,
+        length_does_not_count,
+        a_search_finds_ones_own_among_many,
+        nobody_reaches_another_users_memory,
+        deleting_twice_deletes_once,
+        deleting_all_counts,
+        dropped_inserts_are_whole_or_nothing,
+    ];
+    harness::trials(adapter, "memories", make, cases)
+}
+
+/// Saves a memory of `user` with this text, `degrees` away from the first axis.
+async fn insert(port: &Memories, user: UserId, text: &str, degrees: f32) -> Memory {
+    let embedded = embedded(user, text, port.space().dimensions, degrees);
+    port.insert(vec![embedded.clone()]).await.unwrap();
+    embedded.memory
+}
+
+async fn stored(port: &Memories, memory: &Memory) -> Option<Memory> {
+    port.find(memory.user_id, memory.id).await.unwrap()
+}
+
+/// All memories of a user (of at most a hundred), newest first.
+async fn all(port: &Memories, user: UserId) -> Vec<Memory> {
+    port.list(user, None, 100).await.unwrap().items
+}
+
+/// What is found in the direction of `degrees`, with its score.
+async fn search(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<(String, f32)> {
+    let sought = vector(port.space().dimensions, degrees);
+    let found = port.search(user, &sought, limit, min_score).await.unwrap();
+    found.into_iter().map(|scored| (scored.memory.text.into_string(), scored.score)).collect()
+}
+
+/// The texts of what is found in the direction of `degrees`.
+async fn texts(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<String> {
+    search(port, user, degrees, limit, min_score).await.into_iter().map(|(text, _)| text).collect()
+}
+
+async fn every_field_comes_back(port: Memories) {
+    let dimensions = port.space().dimensions;
+    let (user, other) = (user_id(), user_id());
+    let mut memories = Vec::new();
+    for (kind, millis) in MemoryKind::ALL.into_iter().zip(1..) {
+        memories.push(Memory { kind, created_at: at(millis), updated_at: at(millis + 1_001), ..memory(user, "x") });
+    }
+    let by_hand = memory(other, "y");
+    let by_hand = Memory { origin: MemoryOrigin::User, source: None, updated_at: Timestamp::MAX, ..by_hand };
+    memories.push(by_hand);
+    let batch = memories.iter().zip(0_u8..).map(|(memory, index)| EmbeddedMemory {
+        memory: memory.clone(),
+        vector: vector(dimensions, f32::from(index) * 10.0),
+    });
+    port.insert(batch.collect()).await.unwrap();
+    for memory in &memories {
+        assert_eq!(stored(&port, memory).await.as_ref(), Some(memory));
+    }
+    let own = memories.pop().unwrap();
+    let found = port.search(user, &vector(dimensions, 0.0), 10, -1.0).await.unwrap();
+    assert_eq!(found.into_iter().map(|scored| scored.memory).collect::<Vec<_>>(), memories);
+    memories.reverse();
+    assert_eq!(all(&port, user).await, memories);
+    assert_eq!(all(&port, other).await, vec![own]);
+}
+
+async fn texts_come_back_byte_for_byte(port: Memories) {
+    let user = user_id();
+    for text in TEXTS {
+        let saved = insert(&port, user, text, 0.0).await;
+        assert_eq!(stored(&port, &saved).await.unwrap().text.as_str(), text);
+    }
+    let listed: HashSet<String> = all(&port, user).await.into_iter().map(|memory| memory.text.into_string()).collect();
+    let found: HashSet<String> = texts(&port, user, 0.0, 100, 0.9).await.into_iter().collect();
+    let expected = HashSet::from(TEXTS.map(String::from));
+    assert_eq!(listed, expected);
+    assert_eq!(found, expected);
+}
+
+async fn what_is_missing_is_not_found(port: Memories) {
+    let user = user_id();
+    assert_eq!(port.find(user, memory_id()).await.unwrap(), None);
+    assert_eq!(all(&port, user).await, Vec::new());
+    assert!(!port.has_any(user).await.unwrap());
+    assert_eq!(search(&port, user, 0.0, 10, -1.0).await, Vec::new());
+    assert!(!port.delete(user, memory_id()).await.unwrap());
+    assert_eq!(port.delete_all(user).await.unwrap(), 0);
+    insert(&port, user, "something", 0.0).await;
+    assert_eq!(port.find(user, memory_id()).await.unwrap(), None);
+    assert!(port.has_any(user).await.unwrap());
+}
+
+async fn other_dimensions_are_refused_as_a_whole(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    for wrong in [0, dimensions - 1, dimensions + 1] {
+        let good = embedded(user, "good", dimensions, 0.0);
+        let bad = EmbeddedMemory { memory: memory(user, "bad"), vector: vec![0.5; wrong] };
+        assert_form!(port.insert(vec![good, bad]).await, Err(StoreError::Unexpected { .. }));
+        assert_eq!(all(&port, user).await, Vec::new());
+    }
+    assert!(!port.has_any(user).await.unwrap());
+    insert(&port, user, "good", 0.0).await;
+    assert_eq!(all(&port, user).await.len(), 1);
+}
+
+async fn inserting_nothing_is_nothing(port: Memories) {
+    port.insert(Vec::new()).await.unwrap();
+}
+
+async fn a_known_id_is_left_as_it_is(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    let first = insert(&port, user, "first", 0.0).await;
+    let again = EmbeddedMemory {
+        memory: Memory { id: first.id, created_at: at(99), ..memory(user, "again") },
+        vector: vector(dimensions, 90.0),
+    };
+    port.insert(vec![again.clone()]).await.unwrap();
+    assert_eq!(all(&port, user).await, vec![first.clone()]);
+    // The others of its batch are saved all the same.
+    let new = embedded(user, "new", dimensions, 90.0);
+    port.insert(vec![again.clone(), new.clone()]).await.unwrap();
+    assert_eq!(stored(&port, &first).await.as_ref(), Some(&first));
+    assert_eq!(stored(&port, &new.memory).await.as_ref(), Some(&new.memory));
+    assert_eq!(texts(&port, user, 90.0, 10, 0.5).await, ["new"]);
+    let change = EmbeddedMemory { memory: first, vector: vector(dimensions, 0.0) };
+    let changed = port.update(change).await.unwrap().unwrap();
+    port.insert(vec![again]).await.unwrap();
+    assert_eq!(stored(&port, &changed).await, Some(changed));
+    assert_eq!(all(&port, user).await.len(), 2);
+}
+
+async fn an_id_of_another_user_is_not_in_the_way(port: Memories) {
+    let first = insert(&port, user_id(), "first", 0.0).await;
+    let other = Memory { id: first.id, ..memory(user_id(), "other") };
+    let vector = vector(port.space().dimensions, 0.0);
+    port.insert(vec![EmbeddedMemory { memory: other.clone(), vector: vector.clone() }]).await.unwrap();
+    for memory in [&first, &other] {
+        assert_eq!(stored(&port, memory).await.as_ref(), Some(memory));
+        assert_eq!(all(&port, memory.user_id).await, vec![memory.clone()]);
+    }
+    let updated = port.update(EmbeddedMemory { memory: other.clone(), vector }).await.unwrap().unwrap();
+    assert_eq!(updated.text.as_str(), "other");
+    assert_eq!(stored(&port, &first).await.as_ref(), Some(&first));
+    assert!(port.delete(other.user_id, other.id).await.unwrap());
+    assert_eq!(stored(&port, &first).await, Some(first));
+}
+
+async fn of_concurrent_inserts_of_one_id_one_is_kept(port: Memories) {
+    let user = user_id();
+    for round in 1..4 {
+        let id = memory_id();
+        race(8, |index| {
+            let mut embedded = embedded(user, &format!("{index}"), port.space().dimensions, 0.0);
+            embedded.memory.id = id;
+            let port = Arc::clone(&port);
+            async move { port.insert(vec![embedded]).await.unwrap() }
+        })
+        .await;
+        assert_eq!(all(&port, user).await.len(), round);
+        assert_eq!(search(&port, user, 0.0, 100, 0.5).await.len(), round);
+    }
+}
+
+async fn fifty_concurrent_inserts_are_all_found(port: Memories) {
+    let (user, other) = (user_id(), user_id());
+    let memories = race(50, |index| {
+        let port = Arc::clone(&port);
+        let owner = if index % 5 == 0 { other } else { user };
+        async move { insert(&port, owner, &format!("memory {index}"), 0.0).await }
+    })
+    .await;
+    for memory in &memories {
+        assert_eq!(stored(&port, memory).await.as_ref(), Some(memory));
+    }
+    for (owner, count) in [(user, 40), (other, 10)] {
+        assert_eq!(all(&port, owner).await.len(), count);
+        assert_eq!(search(&port, owner, 0.0, 100, 0.9).await.len(), count);
+    }
+}
+
+async fn update_replaces_and_counts_the_revision(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    let first = insert(&port, user, "Lives in Recife", 0.0).await;
+    let bystander = insert(&port, user, "Likes tea", 45.0).await;
+    let change = Memory {
+        text: MemoryText::parse("Lives in Olinda").unwrap(),
+        kind: MemoryKind::Fact,
+        updated_at: at(7_007),
+        // None of these is replaced.
+        origin: MemoryOrigin::User,
+        source: None,
+        created_at: at(9_009),
+        ..first.clone()
+    };
+    let changed = EmbeddedMemory { memory: change.clone(), vector: vector(dimensions, 90.0) };
+    let expected =
+        Memory { revision: 2, text: change.text, kind: change.kind, updated_at: change.updated_at, ..first.clone() };
+    assert_eq!(port.update(changed).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(stored(&port, &first).await.as_ref(), Some(&expected));
+    assert_eq!(all(&port, user).await.len(), 2);
+    assert_eq!(texts(&port, user, 90.0, 10, 0.9).await, ["Lives in Olinda"]);
+    assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, [""; 0]);
+    let third = EmbeddedMemory { memory: expected, vector: vector(dimensions, 0.0) };
+    assert_eq!(port.update(third).await.unwrap().unwrap().revision, 3);
+    assert_eq!(stored(&port, &bystander).await, Some(bystander));
+    for (text, revision) in TEXTS.into_iter().zip(3..) {
+        let memory = Memory { revision, text: MemoryText::parse(text).unwrap(), ..first.clone() };
+        let updated = port.update(EmbeddedMemory { memory, vector: vector(dimensions, 0.0) }).await.unwrap();
+        assert_eq!(updated.unwrap().text.as_str(), text);
+        assert_eq!(stored(&port, &first).await.unwrap().text.as_str(), text);
+    }
+}
+
+async fn update_from_an_old_revision_is_stale(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    let first = embedded(user, "first", dimensions, 0.0);
+    port.insert(vec![first.clone()]).await.unwrap();
+    let second = port.update(first.clone()).await.unwrap().unwrap();
+    for revision in [1, 7] {
+        let memory = Memory { revision, ..memory(user, "late") };
+        let late =
+            EmbeddedMemory { memory: Memory { id: first.memory.id, ..memory }, vector: vector(dimensions, 90.0) };
+        assert_form!(port.update(late).await, Err(StoreError::Stale(Entity::Memory)));
+    }
+    assert_eq!(all(&port, user).await, vec![second]);
+    assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, ["first"]);
+}
+
+async fn update_of_nothing_is_none(port: Memories) {
+    let user = user_id();
+    let missing = embedded(user, "missing", port.space().dimensions, 0.0);
+    assert_eq!(port.update(missing).await.unwrap(), None);
+    assert_eq!(all(&port, user).await, Vec::new());
+    let deleted = embedded(user, "deleted", port.space().dimensions, 0.0);
+    port.insert(vec![deleted.clone()]).await.unwrap();
+    assert!(port.delete(user, deleted.memory.id).await.unwrap());
+    assert_eq!(port.update(deleted).await.unwrap(), None);
+    assert_eq!(all(&port, user).await, Vec::new());
+}
+
+async fn of_concurrent_updates_from_one_revision_one_succeeds(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    let first = insert(&port, user, "first", 0.0).await;
+    let results = race(8, |index| {
+        let memory = Memory { text: MemoryText::parse(format!("change {index}")).unwrap(), ..first.clone() };
+        let (port, change) = (Arc::clone(&port), EmbeddedMemory { memory, vector: vector(dimensions, 0.0) });
+        async move { port.update(change).await }
+    })
+    .await;
+    let mut winners = Vec::new();
+    for result in results {
+        match result {
+            Ok(Some(memory)) => winners.push(memory),
+            Err(StoreError::Stale(Entity::Memory)) => (),
+            other => panic!("expected a success or Stale, got {other:?}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(winners[0].revision, 2);
+    assert_eq!(all(&port, user).await, winners);
+}
+
+async fn page(
+    port: &Memories,
+    user: UserId,
+    before: Option<MemoryCursor>,
+    limit: usize,
+) -> (Vec<MemoryId>, Option<MemoryCursor>) {
+    let page = port.list(user, before, limit).await.unwrap();
+    (page.items.iter().map(|memory| memory.id).collect(), page.next)
+}
+
+/// Saves memories of `user` made at these times, and returns them newest first.
+async fn made_at(port: &Memories, user: UserId, millis: &[i64]) -> Vec<Memory> {
+    let mut memories = Vec::new();
+    for millis in millis {
+        let memory = Memory { created_at: at(*millis), ..memory(user, "dated") };
+        let vector = vector(port.space().dimensions, 0.0);
+        port.insert(vec![EmbeddedMemory { memory: memory.clone(), vector }]).await.unwrap();
+        memories.push(memory);
+    }
+    memories.sort_by_key(|memory| std::cmp::Reverse(memory.cursor()));
+    memories
+}
+
+async fn memories_are_listed_newest_first(port: Memories) {
+    let user = user_id();
+    made_at(&port, user_id(), &[1, 3, 5]).await;
+    // Their times count, then their ids, not the order in which they came.
+    let memories = made_at(&port, user, &[5, 3, 3, 9, 3, 1, 5]).await;
+    let ids: Vec<MemoryId> = memories.iter().map(|memory| memory.id).collect();
+    let cursor = |index: usize| Some(memories[index].cursor());
+    assert_eq!(page(&port, user, None, 100).await, (ids.clone(), None));
+    assert_eq!(page(&port, user, None, 7).await, (ids.clone(), None));
+    assert_eq!(page(&port, user, None, 4).await, (ids[..4].to_vec(), cursor(3)));
+    assert_eq!(page(&port, user, cursor(3), 2).await, (ids[4..6].to_vec(), cursor(5)));
+    assert_eq!(page(&port, user, cursor(5), 2).await, (ids[6..].to_vec(), None));
+    assert_eq!(page(&port, user, cursor(6), 2).await, (Vec::new(), None));
+}
+
+async fn pages_are_stable_under_inserts(port: Memories) {
+    let user = user_id();
+    let memories = made_at(&port, user, &[1, 2, 2, 2, 3, 4]).await;
+    let (mut seen, mut next) = page(&port, user, None, 2).await;
+    let mut millis = 100;
+    while let Some(before) = next {
+        millis += 1;
+        made_at(&port, user, &[millis]).await;
+        let (more, after) = page(&port, user, Some(before), 2).await;
+        seen.extend(more);
+        next = after;
+    }
+    assert_eq!(seen, memories.iter().map(|memory| memory.id).collect::<Vec<_>>());
+}
+
+async fn a_list_goes_on_below_a_deleted_memory(port: Memories) {
+    let user = user_id();
+    let memories = made_at(&port, user, &[1, 2, 3, 4]).await;
+    let (_, next) = page(&port, user, None, 2).await;
+    assert!(port.delete(user, memories[1].id).await.unwrap());
+    assert_eq!(page(&port, user, next, 2).await, (vec![memories[2].id, memories[3].id], None));
+}
+
+async fn the_nearest_are_found_first(port: Memories) {
+    let user = user_id();
+    for degrees in [60.0_f32, 0.0, 180.0, 30.0, 90.0] {
+        insert(&port, user, &format!("{degrees}"), degrees).await;
+    }
+    let found = search(&port, user, 0.0, 10, -1.0).await;
+    let order: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(order, ["0", "30", "60", "90", "180"]);
+    for (text, score) in &found {
+        let expected = text.parse::<f32>().unwrap().to_radians().cos();
+        assert!((score - expected).abs() < 1e-3, "{text} has {score}, not {expected}");
+    }
+    assert_eq!(texts(&port, user, 0.0, 2, -1.0).await, ["0", "30"]);
+    assert_eq!(texts(&port, user, 0.0, 10, 0.4).await, ["0", "30", "60"]);
+    assert_eq!(texts(&port, user, 180.0, 10, 0.4).await, ["180"]);
+    assert_eq!(texts(&port, user, 0.0, 1, 0.4).await, ["0"]);
+    assert_eq!(texts(&port, user, 45.0, 10, 0.99).await, [""; 0]);
+}
+
+async fn length_does_not_count(port: Memories) {
+    let (user, dimensions) = (user_id(), port.space().dimensions);
+    let scaled = |text: &str, degrees, factor: f32| {
+        let mut embedded = embedded(user, text, dimensions, degrees);
+        embedded.vector.iter_mut().for_each(|part| *part *= factor);
+        embedded
+    };
+    port.insert(vec![scaled("near", 10.0, 0.01), scaled("far", 50.0, 100.0)]).await.unwrap();
+    let found = port.search(user, &scaled("sought", 0.0, 7.0).vector, 10, 0.0).await.unwrap();
+    let order: Vec<&str> = found.iter().map(|scored| scored.memory.text.as_str()).collect();
+    assert_eq!(order, ["near", "far"]);
+    assert!((found[0].score - 10.0_f32.to_radians().cos()).abs() < 1e-3, "{found:?}");
+}
+
+async fn a_search_finds_ones_own_among_many(port: Memories) {
+    let (user, other, dimensions) = (user_id(), user_id(), port.space().dimensions);
+    let crowd = (0..200).map(|index| embedded(other, &format!("other {index}"), dimensions, 0.0));
+    port.insert(crowd.collect()).await.unwrap();
+    insert(&port, user, "own", 40.0).await;
+    assert_eq!(texts(&port, user, 0.0, 3, 0.5).await, ["own"]);
+}
+
+async fn nobody_reaches_another_users_memory(port: Memories) {
+    let first = insert(&port, user_id(), "first", 0.0).await;
+    let stranger = user_id();
+    assert_eq!(port.find(stranger, first.id).await.unwrap(), None);
+    assert_eq!(all(&port, stranger).await, Vec::new());
+    assert!(!port.has_any(stranger).await.unwrap());
+    assert_eq!(search(&port, stranger, 0.0, 10, -1.0).await, Vec::new());
+    let theft = EmbeddedMemory {
+        memory: Memory { user_id: stranger, ..first.clone() },
+        vector: vector(port.space().dimensions, 90.0),
+    };
+    assert_eq!(port.update(theft).await.unwrap(), None);
+    assert!(!port.delete(stranger, first.id).await.unwrap());
+    assert_eq!(port.delete_all(stranger).await.unwrap(), 0);
+    assert_eq!(texts(&port, first.user_id, 0.0, 10, 0.9).await, ["first"]);
+    assert_eq!(all(&port, stranger).await, Vec::new());
+    assert_eq!(stored(&port, &first).await, Some(first));
+}
+
+async fn deleting_twice_deletes_once(port: Memories) {
+    let user = user_id();
+    let (first, kept) = (insert(&port, user, "first", 0.0).await, insert(&port, user, "kept", 0.0).await);
+    assert!(port.delete(user, first.id).await.unwrap());
+    assert!(!port.delete(user, first.id).await.unwrap());
+    assert_eq!(stored(&port, &first).await, None);
+    assert_eq!(all(&port, user).await, vec![kept.clone()]);
+    assert_eq!(texts(&port, user, 0.0, 10, -1.0).await, ["kept"]);
+    assert!(port.delete(user, kept.id).await.unwrap());
+    assert!(!port.has_any(user).await.unwrap());
+}
+
+async fn deleting_all_counts(port: Memories) {
+    let (user, other) = (user_id(), user_id());
+    made_at(&port, user, &[1, 2, 3]).await;
+    let kept = made_at(&port, other, &[1, 2]).await;
+    assert_eq!(port.delete_all(user).await.unwrap(), 3);
+    assert_eq!(port.delete_all(user).await.unwrap(), 0);
+    assert!(!port.has_any(user).await.unwrap());
+    assert_eq!(all(&port, user).await, Vec::new());
+    assert_eq!(search(&port, user, 0.0, 10, -1.0).await, Vec::new());
+    assert_eq!(all(&port, other).await, kept);
+}
+
+async fn dropped_inserts_are_whole_or_nothing(port: Memories) {
+    let mut jitter = Jitter::default();
+    let mut users = Vec::new();
+    for _ in 0..20 {
+        let user = user_id();
+        let batch = ["a", "b", "c"].map(|text| embedded(user, text, port.space().dimensions, 0.0));
+        let inserting = Arc::clone(&port);
+        let done = jitter.cut_short(async move { inserting.insert(batch.to_vec()).await.unwrap() }).await;
+        users.push((user, done));
+    }
+    tokio::time::sleep(GRACE).await;
+    for (user, done) in users {
+        match all(&port, user).await.len() {
+            0 => assert_eq!(done, None),
+            count => assert_eq!(count, 3),
+        }
+    }
+    insert(&port, user_id(), "afterwards", 0.0).await;
+}
