@@ -133,8 +133,11 @@ impl Reply<'_> {
         let mut stop_after = None;
         let mut pause = options.chunk_delay;
         match fault {
-            Some(Fault::MidStreamError { after_chunks, .. } | Fault::Truncate { after_chunks, .. })
-            | Some(Fault::HangMidStream { after_chunks }) => stop_after = Some(*after_chunks),
+            Some(
+                Fault::MidStreamError { after_chunks, .. }
+                | Fault::Truncate { after_chunks, .. }
+                | Fault::HangMidStream { after_chunks },
+            ) => stop_after = Some(*after_chunks),
             Some(Fault::Slow { ms_per_chunk }) => pause = Duration::from_millis(*ms_per_chunk),
             Some(Fault::HugeLine { bytes }) => texts = vec!["a".repeat(*bytes)],
             Some(Fault::Empty) => texts.clear(),

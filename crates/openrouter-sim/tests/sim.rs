@@ -1,4 +1,5 @@
 //! The simulator as a client sees it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
 
 use palavra_openrouter_sim::{Fault, FaultRule, SimOptions, SimPath, Simulator};
 use reqwest::{Client, Response};

@@ -146,7 +146,7 @@ impl AnswerReader {
         let until = self.deadline.min(Instant::now() + silence);
         match timeout_at(until, self.body.next()).await {
             Ok(Some(Ok(bytes))) => self.take(&bytes),
-            Ok(Some(Err(error))) => self.end(broken(error)),
+            Ok(Some(Err(error))) => self.end(broken(&error)),
             Ok(None) => {
                 if let Some(last) = std::mem::take(&mut self.parser).finish() {
                     let redactor = Redactor::new(Some(&self.key));

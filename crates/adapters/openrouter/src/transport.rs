@@ -119,7 +119,7 @@ pub(crate) async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>
         return Err(too_long());
     }
     let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(broken)? {
+    while let Some(part) = response.chunk().await.map_err(|error| broken(&error))? {
         if body.len() + part.len() > limit {
             return Err(too_long());
         }
@@ -147,8 +147,8 @@ fn unreachable(error: reqwest::Error) -> ModelError {
 }
 
 /// The answer broke off.
-pub(crate) fn broken(error: reqwest::Error) -> ModelError {
-    tracing::debug!(error = &error as &dyn std::error::Error, "an answer broke off");
+pub(crate) fn broken(error: &reqwest::Error) -> ModelError {
+    tracing::debug!(error = error as &dyn std::error::Error, "an answer broke off");
     ModelError::Interrupted
 }
 

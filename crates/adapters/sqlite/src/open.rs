@@ -1,7 +1,9 @@
 //! Opening connections.
 
 use crate::{SqliteOptions, migrate};
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::Text};
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::Text,
+};
 use palavra_domain::BoxError;
 use std::path::{Path, PathBuf};
 use thiserror::Error;

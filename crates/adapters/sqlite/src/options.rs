@@ -36,11 +36,6 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self {
-            synchronous: Synchronous::Full,
-            readers: 4,
-            cache_bytes: 64 << 20,
-            timeout: Duration::from_secs(5),
-        }
+        Self { synchronous: Synchronous::Full, readers: 4, cache_bytes: 64 << 20, timeout: Duration::from_secs(5) }
     }
 }

@@ -33,8 +33,7 @@ fn plans(work: fn(&mut SqliteConnection)) -> Vec<String> {
     assert!(!sent.is_empty());
     let explain = |query: String| {
         let sql = query.split(" -- binds:").next().unwrap().to_owned();
-        let steps: Vec<Step> =
-            diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut connection).unwrap();
+        let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut connection).unwrap();
         steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
     };
     sent.into_iter().map(explain).collect()

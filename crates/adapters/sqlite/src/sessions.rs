@@ -110,12 +110,8 @@ fn rotate(
         revoke(connection, user, id, rotation.now)?;
         return Ok(RotateOutcome::Reused);
     }
-    let session = Session {
-        refresh_hash: rotation.next,
-        last_used_at: rotation.now,
-        expires_at: rotation.expires_at,
-        ..session
-    };
+    let session =
+        Session { refresh_hash: rotation.next, last_used_at: rotation.now, expires_at: rotation.expires_at, ..session };
     diesel::update(sessions::table.filter(sessions::id.eq(bytes(id.uuid()))))
         .set((
             sessions::refresh_hash.eq(session.refresh_hash.0.to_vec()),
@@ -149,10 +145,7 @@ impl SessionStore for SqliteSessionStore {
     async fn insert(&self, session: &Session) -> Result<(), StoreError> {
         let row = SessionRow::from(session);
         let insert = move |connection: &mut SqliteConnection| {
-            diesel::insert_into(sessions::table)
-                .values(&row)
-                .execute(connection)
-                .map_err(conflict(Entity::Session))?;
+            diesel::insert_into(sessions::table).values(&row).execute(connection).map_err(conflict(Entity::Session))?;
             Ok(())
         };
         self.database.write(insert).await
@@ -183,12 +176,7 @@ impl SessionStore for SqliteSessionStore {
     }
 
     #[tracing::instrument(name = "db.session.revoke_others", level = "debug", skip_all)]
-    async fn revoke_others(
-        &self,
-        user: UserId,
-        keep: SessionId,
-        now: Timestamp,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    async fn revoke_others(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<Vec<SessionId>, StoreError> {
         self.database.write(move |connection| revoke_others(connection, user, keep, now)).await
     }
 

@@ -171,3 +171,143 @@ fn unit(connection: &mut SqliteConnection, operation: &mut dyn Operation) -> Que
     let keep = operation.run(connection);
     connection.batch_execute(if keep { "RELEASE operation" } else { "ROLLBACK TO operation; RELEASE operation" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteOptions;
+    use diesel::{
+        Connection, QueryDsl, RunQueryDsl,
+        connection::InstrumentationEvent,
+        dsl::count_star,
+        insert_into,
+        prelude::{ExpressionMethods, Insertable},
+    };
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    diesel::table! {
+        notes (id) { id -> BigInt, }
+    }
+
+    #[derive(Insertable)]
+    #[diesel(table_name = notes)]
+    struct Note {
+        id: i64,
+    }
+
+    fn note(connection: &mut SqliteConnection, id: i64) -> Outcome<()> {
+        insert_into(notes::table).values(Note { id }).execute(connection)?;
+        Ok(())
+    }
+
+    /// A writer over a table of notes, and a count of its commits.
+    fn writer(folder: &tempfile::TempDir) -> (Writer, Arc<AtomicUsize>) {
+        let location = Location::new(&folder.path().join("notes.db"), SqliteOptions::default()).unwrap();
+        let mut connection = location.connect_writer().unwrap();
+        connection.batch_execute("CREATE TABLE notes (id INTEGER PRIMARY KEY) STRICT").unwrap();
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&commits);
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event
+                && query.to_string() == "COMMIT"
+            {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        (Writer::start(location, connection).unwrap(), commits)
+    }
+
+    async fn count(writer: &Writer) -> i64 {
+        writer.write(|connection| Ok(notes::table.select(count_star()).get_result(connection)?)).await.unwrap()
+    }
+
+    /// Queues operations behind one that takes a while, and gives their results.
+    async fn at_once(
+        writer: &Writer,
+        works: Vec<fn(&mut SqliteConnection) -> Outcome<()>>,
+    ) -> Vec<Result<(), StoreError>> {
+        let slow = writer.write(|_| {
+            std::thread::sleep(Duration::from_millis(400));
+            Ok(())
+        });
+        let others = async {
+            let mut tasks = Vec::new();
+            for work in works {
+                // So that they are queued in their order.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let writer = writer.clone();
+                tasks.push(tokio::spawn(async move { writer.write(work).await }));
+            }
+            let mut results = Vec::new();
+            for task in tasks {
+                results.push(task.await.unwrap());
+            }
+            results
+        };
+        let (slow, results) = tokio::join!(slow, others);
+        // It shares the fate of the commit that all are in.
+        assert_eq!(slow.is_ok(), results.iter().any(Result::is_ok));
+        results
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_queued_shares_one_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, commits) = writer(&folder);
+        let results = at_once(&writer, vec![|db| note(db, 1), |db| note(db, 2), |db| note(db, 3)]).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        assert_eq!(commits.load(Ordering::SeqCst), 1);
+        assert_eq!(count(&writer).await, 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_fails_or_panics_is_undone_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, commits) = writer(&folder);
+        let results = at_once(
+            &writer,
+            vec![
+                |db| note(db, 1),
+                |db| note(db, 2).and_then(|()| Err(Failure(unexpected("half done")))),
+                |db| note(db, 3).map(|()| panic!("half done")),
+                |db| note(db, 1),
+                |db| note(db, 5),
+            ],
+        )
+        .await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2, "{results:?}");
+        assert_eq!(commits.load(Ordering::SeqCst), 1);
+        let kept =
+            |db: &mut SqliteConnection| Ok(notes::table.select(notes::id).order(notes::id.asc()).load::<i64>(db)?);
+        assert_eq!(writer.write(kept).await.unwrap(), [1, 5]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lost_transaction_is_told_to_all_and_the_next_one_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, _) = writer(&folder);
+        // As SQLite does by itself when the disk is full.
+        let lose = |db: &mut SqliteConnection| Ok(db.batch_execute("ROLLBACK")?);
+        let results = at_once(&writer, vec![|db| note(db, 1), lose]).await;
+        assert!(results.iter().all(|result| matches!(result, Err(StoreError::Unavailable { .. }))), "{results:?}");
+        assert_eq!(count(&writer).await, 0);
+        writer.write(|db| note(db, 7)).await.unwrap();
+        assert_eq!(count(&writer).await, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_caller_that_goes_away_leaves_a_whole_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, _) = writer(&folder);
+        let gone = writer.write(|db| {
+            note(db, 1)?;
+            std::thread::sleep(Duration::from_millis(200));
+            note(db, 2)
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(50), gone).await.is_err());
+        assert_eq!(count(&writer).await, 2);
+    }
+}

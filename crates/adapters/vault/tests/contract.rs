@@ -1,4 +1,5 @@
 //! The contract suites of the vault's ports, and what only this vault promises.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
 mod cases;
 

@@ -1,4 +1,5 @@
 //! The adapters against a simulated OpenRouter, over real HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are test code")]
 
 mod catalog;
 mod chat;

@@ -126,9 +126,8 @@ impl ChatRepository for SqliteChatRepository {
     #[tracing::instrument(name = "db.chat.delete_chat", level = "debug", skip_all)]
     async fn delete_chat(&self, user: UserId, chat: ChatId) -> Result<bool, StoreError> {
         let delete = move |connection: &mut SqliteConnection| {
-            let owned = chats::table
-                .filter(chats::id.eq(bytes(chat.uuid())))
-                .filter(chats::user_id.eq(bytes(user.uuid())));
+            let owned =
+                chats::table.filter(chats::id.eq(bytes(chat.uuid()))).filter(chats::user_id.eq(bytes(user.uuid())));
             Ok(diesel::delete(owned).execute(connection)? > 0)
         };
         self.database.write(delete).await

@@ -8,8 +8,8 @@ use crate::{
 };
 use diesel::prelude::*;
 use palavra_domain::{
-    ActiveTurn, Attempt, BeginOutcome, BeginTurn, Chat, ChatId, ChatTarget, Checkpoint, Entity, JobState, Lease,
-    SettleOutcome, Settlement, StoreError, Timestamp, Turn, TurnId, TurnRef, TurnStatus, Usage, UserId,
+    ActiveTurn, Attempt, BeginOutcome, BeginTurn, Chat, ChatId, ChatTarget, Checkpoint, Entity, FailureCode, JobState,
+    Lease, SettleOutcome, Settlement, StoreError, Timestamp, Turn, TurnId, TurnRef, TurnStatus, Usage, UserId,
 };
 
 pub(super) fn begin(connection: &mut SqliteConnection, begin: BeginTurn) -> Outcome<BeginOutcome> {
@@ -147,7 +147,7 @@ pub(super) fn settle(
         .set((
             turns::status.eq(settlement.status.as_str()),
             turns::reply.eq(settlement.reply),
-            turns::failure.eq(settlement.failure.map(|code| code.as_str())),
+            turns::failure.eq(settlement.failure.map(FailureCode::as_str)),
             turns::recalled.eq(json(&settlement.recalled)?),
             turns::attempts.eq(json(&settlement.attempts)?),
             turns::job_state.eq(job.map(|_| JobState::Waiting.as_str())),
@@ -222,8 +222,6 @@ fn count_and_free(connection: &mut SqliteConnection, turn: TurnRef, usage: Usage
     let id = bytes(turn.chat.uuid());
     let totals = chats::table.filter(chats::id.eq(&id)).select(TotalsRow::as_select()).first(connection)?;
     let totals = TotalsRow::from(totals.decode(&id)?.plus(usage));
-    diesel::update(busy_with(turn))
-        .set((totals, IDLE, chats::updated_at.eq(at.as_millis())))
-        .execute(connection)?;
+    diesel::update(busy_with(turn)).set((totals, IDLE, chats::updated_at.eq(at.as_millis()))).execute(connection)?;
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! What only SQLite's adapter promises.
 
-mod rate;
-use rate::rate;
 use crate::open;
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use libtest_mimic::Trial;
@@ -42,10 +40,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_corrupt_pending_turn_does_not_keep_its_chat_busy,
         corrupt_users_and_sessions_are_corrupt,
         a_foreign_lock_makes_writes_unavailable_and_not_reads,
-        many_writers_share_commits_and_lose_nothing,
+        many_writers_at_once_lose_nothing,
         a_refused_write_takes_no_other_with_it,
         the_process_own_connections_close,
-        rate,
     ]
 }
 
@@ -136,12 +133,8 @@ async fn odd_paths_are_paths(folder: &Path) {
 }
 
 async fn options_are_applied(folder: &Path) {
-    let options = SqliteOptions {
-        synchronous: Synchronous::Normal,
-        readers: 0,
-        cache_bytes: 0,
-        timeout: Duration::from_secs(1),
-    };
+    let options =
+        SqliteOptions { synchronous: Synchronous::Normal, readers: 0, cache_bytes: 0, timeout: Duration::from_secs(1) };
     let store = SqliteStore::open(&folder.join("palavra.db"), options).await.unwrap();
     let turns = chat_of(&store.chats(), user_id(), 2).await;
     assert!(store.chats().find_chat(turns[0].user_id, turns[0].chat_id).await.unwrap().is_some());
@@ -239,7 +232,7 @@ async fn a_foreign_lock_makes_writes_unavailable_and_not_reads(folder: &Path) {
     assert_eq!(begun(&chats, &blocked).await.seq, 3);
 }
 
-async fn many_writers_share_commits_and_lose_nothing(folder: &Path) {
+async fn many_writers_at_once_lose_nothing(folder: &Path) {
     let store = open(folder).await;
     let owner = user_id();
     let callers: Vec<_> = (0..200)

@@ -1,0 +1,44 @@
+# Palavra: what one does with it. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# One target folder outside the clone, shared by all clones: LanceDB takes long to build.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/palavra/target
+# `make run PROFILE=release` for an optimised server.
+PROFILE ?= dev
+BINARIES = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,release)
+
+.PHONY: help run demo test check bench fmt arrows protoc
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: protoc ## Serve for real use: SQLite and LanceDB in ./data, OpenRouter with each user's key
+	cargo build --profile $(PROFILE) --workspace --bins
+	exec $(BINARIES)/palavra serve
+
+demo: protoc ## Watch a scripted conversation with a simulated OpenRouter: no key, no network
+	cargo build --workspace --bins
+	$(CARGO_TARGET_DIR)/debug/demo
+
+test: protoc ## Run every test, on real stores and a simulated OpenRouter
+	cargo build --workspace --bins
+	cargo test --workspace
+
+check: protoc ## Formatting, lints and the arrows between crates
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(MAKE) --no-print-directory arrows
+
+arrows: # Which crate may depend on which
+	cargo run --quiet -p palavra-e2e --bin arrows
+
+bench: protoc ## Requests a second, latencies, extraction backlog and memory, with an optimised build (cold: 45 minutes)
+	cargo build --profile bench --workspace --bins
+	$(CARGO_TARGET_DIR)/release/bench $(BENCH)
+
+fmt: ## Format the code
+	cargo fmt --all
+
+protoc:
+	@command -v protoc >/dev/null || { echo "protoc is missing, which LanceDB's build needs: apt-get install protobuf-compiler" >&2; exit 1; }
