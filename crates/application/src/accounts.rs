@@ -127,7 +127,16 @@ impl Accounts {
     }
 
     /// Changes the profile. A new password ends the user's other sessions.
+    ///
+    /// Cancel-safe: it is done in a task of its own, so that a client who goes away cannot leave the new password with the
+    /// old sessions.
     pub async fn change(&self, claims: Claims, change: ProfileChange) -> Result<User, AccountError> {
+        let this = self.clone();
+        let task = tokio::spawn(async move { this.change_whole(claims, change).await });
+        task.await.unwrap_or_else(|lost| Err(StoreError::Unexpected { source: lost.into() }.into()))
+    }
+
+    async fn change_whole(&self, claims: Claims, change: ProfileChange) -> Result<User, AccountError> {
         let sealed = match &change.api_key {
             Some(Some(key)) => Some(Some(self.seal(claims.user, key).await?)),
             Some(None) => Some(None),

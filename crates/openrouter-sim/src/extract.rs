@@ -1,15 +1,19 @@
 //! Statements that an author makes about themselves, found as a small model would.
 
 use crate::{
-    patterns::{FILLERS, JOINTS, PATTERNS, Pattern, TURNS},
+    patterns::{FILLERS, JOINTS, PATTERNS, Pattern, TOLD, TURNS},
     words::fold,
 };
+
+/// The most that is found in one message, and the most characters of each: what fits in a short answer.
+const MOST: usize = 8;
+const LONGEST: usize = 160;
 
 /// A thing worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) kind: &'static str,
-    /// The author's own words.
+    /// The author's words, told of someone else where that is easily done.
     pub(crate) text: String,
 }
 
@@ -41,7 +45,7 @@ pub(crate) fn statements(message: &str) -> Vec<Found> {
         .collect();
     let mut found: Vec<Found> = Vec::new();
     let mut from = 0;
-    while from < words.len() {
+    while from < words.len() && found.len() < MOST {
         let to = clause_end(&words, from);
         if let Some(statement) = statement(&message, &words[from..to])
             && !found.contains(&statement)
@@ -65,21 +69,29 @@ fn inner(message: &str) -> &str {
 fn unquoted(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut closing: Option<char> = None;
-    for c in text.chars() {
+    let mut before = ' ';
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let within = closing.is_some();
+        // Between letters it is an apostrophe.
+        let apostrophe =
+            c == '\'' && before.is_alphanumeric() && rest.peek().is_some_and(|next| next.is_alphanumeric());
         match closing {
-            Some(end) if c == end => closing = None,
+            Some(end) if c == end && !apostrophe => closing = None,
             Some(_) => {}
-            None => match c {
-                '"' | '`' => closing = Some(c),
-                '“' => closing = Some('”'),
-                '«' => closing = Some('»'),
-                _ => {
-                    result.push(c);
-                    continue;
+            None => {
+                closing = match c {
+                    '"' | '`' => Some(c),
+                    '“' => Some('”'),
+                    '«' => Some('»'),
+                    '\'' if !before.is_alphanumeric() => Some(c),
+                    _ => None,
                 }
-            },
+            }
         }
-        result.push(if c == '\n' { '\n' } else { ' ' });
+        let kept = c == '\n' || !(within || closing.is_some());
+        result.push(if kept { c } else { ' ' });
+        before = c;
     }
     result
 }
@@ -183,11 +195,17 @@ fn statement(message: &str, clause: &[Word<'_>]) -> Option<Found> {
         return None;
     }
     let (from, pattern) = find(clause)?;
-    let text = message[clause[from].start..last.end].trim();
-    let mut characters = text.chars();
-    let first = characters.next()?;
-    let text: String = first.to_uppercase().chain(characters).collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = &message[clause[from].start..last.end];
+    let told = TOLD.iter().find(|(words, _)| *words == pattern.words);
+    let text =
+        match told.and_then(|(_, told)| Some((told, clause.get(from + starts(&clause[from..], pattern.words)?)?))) {
+            Some((told, rest)) => format!("{told} {}", &message[rest.start..last.end]),
+            None => {
+                let mut characters = said.chars();
+                characters.next()?.to_uppercase().chain(characters).collect()
+            }
+        };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
     Some(Found { kind: pattern.kind, text })
 }
 
@@ -207,34 +225,38 @@ mod tests {
 
     #[test]
     fn finds_what_portuguese_speakers_say_of_themselves() {
-        says("sou desenvolvedor de software", &[("profile", "Sou desenvolvedor de software")]);
+        says("sou desenvolvedor de software", &[("profile", "É desenvolvedor de software")]);
         says(
             "Moro em Lisboa, sou médica e gosto de exemplos práticos",
-            &[("profile", "Moro em Lisboa"), ("profile", "Sou médica"), ("preference", "Gosto de exemplos práticos")],
+            &[("profile", "Mora em Lisboa"), ("profile", "É médica"), ("preference", "Gosta de exemplos práticos")],
         );
-        says("Eu gosto de maçã, banana e uva.", &[("preference", "Gosto de maçã, banana e uva")]);
-        says("Olá! Fale comigo formalmente, por favor.", &[("instruction", "Fale comigo formalmente, por favor")]);
-        says("Me chame de Zé; tenho dois filhos", &[("instruction", "Me chame de Zé"), ("fact", "Tenho dois filhos")]);
-        says("Na verdade agora moro em Olinda", &[("profile", "Moro em Olinda")]);
+        says("Eu gosto de maçã, banana e uva.", &[("preference", "Gosta de maçã, banana e uva")]);
+        says("Olá! Fale comigo formalmente, por favor.", &[("instruction", "Quer conversar formalmente, por favor")]);
+        says(
+            "Me chame de Zé; tenho dois filhos",
+            &[("instruction", "Quer ser chamado(a) de Zé"), ("fact", "Tem dois filhos")],
+        );
+        says("Na verdade agora moro em Olinda", &[("profile", "Mora em Olinda")]);
         says("Minha cor favorita é azul", &[("preference", "Minha cor favorita é azul")]);
-        says("Sou advogado, qual livro devo ler?", &[("profile", "Sou advogado")]);
+        says("Sou advogado, qual livro devo ler?", &[("profile", "É advogado")]);
         says(
             "Meu nome é João e não gosto de café",
-            &[("profile", "Meu nome é João"), ("preference", "Não gosto de café")],
+            &[("profile", "Chama-se João"), ("preference", "Não gosta de café")],
         );
     }
 
     #[test]
     fn finds_what_english_speakers_say_of_themselves() {
-        says("Talk to me formally", &[("instruction", "Talk to me formally")]);
+        says("Talk to me formally", &[("instruction", "Wants to be talked to formally")]);
         says(
             "I work as a nurse and I hate long emails",
-            &[("profile", "I work as a nurse"), ("preference", "I hate long emails")],
+            &[("profile", "Works as a nurse"), ("preference", "Hates long emails")],
         );
-        says("Hi, I'm a teacher. My name is Ana!", &[("profile", "I'm a teacher"), ("profile", "My name is Ana")]);
-        says("Please call me Zed, how are you?", &[("instruction", "Call me Zed")]);
-        says("<message>\nI live in Lisbon\n</message>", &[("profile", "I live in Lisbon")]);
-        says("I have two dogs and a cat", &[("fact", "I have two dogs and a cat")]);
+        says("Hi, I'm a teacher. My name is Ana!", &[("profile", "Is a teacher"), ("profile", "Is called Ana")]);
+        says("Please call me Zed, how are you?", &[("instruction", "Wants to be called Zed")]);
+        says("<message>\nI live in Lisbon\n</message>", &[("profile", "Lives in Lisbon")]);
+        says("I don't like 'x', I'm a cook", &[("preference", "Doesn't like"), ("profile", "Is a cook")]);
+        says("I have two dogs and a cat", &[("fact", "Has two dogs and a cat")]);
     }
 
     #[test]
@@ -250,6 +272,7 @@ mod tests {
             "I'm trying to sort a list",
             "Translate: \"I am a doctor\"",
             "Traduza “sou médico” para o inglês",
+            "Traduza para o inglês: 'eu moro em Paris e sou cantor'",
             "Do I like pizza?",
             "Responda em uma palavra: quanto é 2 + 2?",
             "Trabalho escolar sobre a água",

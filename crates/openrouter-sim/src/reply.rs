@@ -102,8 +102,9 @@ impl Manner {
             if says("formal") && !says("informal") {
                 manner.formal = true;
             }
-            let answering =
-                ["respond", "respost", "answer", "fale", "repl", "talk", "speak"].iter().any(|word| says(word));
+            let answering = ["respond", "respost", "answer", "fale", "repl", "talk", "speak", "convers", "spoken"]
+                .iter()
+                .any(|word| says(word));
             if answering && (says("em ingles") || says("in english")) {
                 manner.language = Language::English;
             } else if answering && (says("em portugues") || says("in portuguese")) {
@@ -119,16 +120,21 @@ impl Manner {
 
 /// The name that a memory gives the user.
 fn name(memory: &str) -> Option<String> {
-    const BEFORE: [&str; 9] = [
+    const BEFORE: [&str; 14] = [
         "meu nome é ",
         "me chamo ",
         "chamo-me ",
         "me chame de ",
         "chame-me de ",
         "me chama de ",
+        "chama-se ",
+        "chamado(a) de ",
+        "chamado de ",
+        "chamada de ",
         "my name is ",
         "call me ",
-        "chama-se ",
+        "is called ",
+        "to be called ",
     ];
     // Lower case of these letters has the same length, so places in one are places in the other.
     let lower = memory.to_lowercase();
@@ -257,7 +263,10 @@ mod tests {
             about(MEMORIES, "O que você sabe sobre mim?").starts_with("Isto é o que sei sobre você:\n- Sou médica\n")
         );
         assert!(about("", "What do you know about me?").starts_with("I know nothing about you yet."));
-        assert!(about("<user_memories>\n- Me chame de Zé\n</user_memories>", "Olá!").starts_with("Zé, você perguntou"));
+        assert!(
+            about("<user_memories>\n- Quer ser chamado(a) de Zé\n</user_memories>", "Olá!")
+                .starts_with("Zé, você perguntou")
+        );
     }
 
     #[test]
@@ -272,7 +281,7 @@ mod tests {
             {"role": "user", "content": "Moro em Recife"},
         ]);
         let answered: Value = serde_json::from_str(&answer(&call(&messages), Some(&schema))).unwrap();
-        let expected = json!({"memories": [{"kind": "profile", "text": "Moro em Recife", "replaces": null}]});
+        let expected = json!({"memories": [{"kind": "profile", "text": "Mora em Recife", "replaces": null}]});
         assert_eq!(answered, expected);
         let fenced = answer(&call(&messages), None);
         assert!(fenced.starts_with("Aqui está") && fenced.ends_with("```"), "{fenced}");

@@ -205,7 +205,7 @@ async fn limits_and_parameters_are_those_of_the_model() {
     wanted["model"] = json!("sim/fast");
     let (_, body) = chat(wanted).await;
     let content = body["choices"][0]["message"]["content"].as_str().unwrap();
-    assert_eq!(content, r#"{"memories":[{"kind":"profile","text":"Moro em Recife"}]}"#);
+    assert_eq!(content, r#"{"memories":[{"kind":"profile","text":"Mora em Recife"}]}"#);
 }
 
 #[tokio::test]

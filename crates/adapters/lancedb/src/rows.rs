@@ -1,10 +1,9 @@
 //! Memories as rows, and rows as memories.
 
-use crate::schema::{
-    CREATED_AT, ID, KIND, ORIGIN, REVISION, SOURCE_CHAT, SOURCE_TURN, TEXT, UPDATED_AT, USER_ID,
-};
+use crate::schema::{CREATED_AT, ID, KIND, ORIGIN, REVISION, SOURCE_CHAT, SOURCE_TURN, TEXT, UPDATED_AT, USER_ID};
 use arrow_array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, cast::AsArray,
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray,
+    cast::AsArray,
     types::{Float32Type, Int64Type},
 };
 use arrow_schema::{ArrowError, DataType, SchemaRef};
@@ -20,15 +19,13 @@ pub(crate) const DISTANCE: &str = "_distance";
 /// Rows of the table's schema, with vectors of its dimensions.
 pub(crate) fn to_batch(schema: &SchemaRef, rows: &[EmbeddedMemory]) -> Result<RecordBatch, ArrowError> {
     let memories = || rows.iter().map(|row| &row.memory);
-    let texts = |text: fn(&Memory) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(memories().map(text)))
-    };
+    let texts =
+        |text: fn(&Memory) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(memories().map(text))) };
     let maybe = |text: fn(&MemorySource) -> String| -> ArrayRef {
         Arc::new(memories().map(|memory| memory.source.as_ref().map(text)).collect::<StringArray>())
     };
-    let numbers = |number: fn(&Memory) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(memories().map(number)))
-    };
+    let numbers =
+        |number: fn(&Memory) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(memories().map(number))) };
     let columns = vec![
         texts(|memory| memory.id.to_string()),
         texts(|memory| memory.user_id.to_string()),

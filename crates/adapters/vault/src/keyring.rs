@@ -20,8 +20,18 @@ const MIN_DISTINCT: usize = 12;
 const REPEATED: usize = 8;
 
 /// Words that stand in keys nobody meant to keep. Only looked for in keys that are text from end to end.
-const EXAMPLE_WORDS: [&str; 10] =
-    ["changeme", "change-me", "change_me", "change me", "secret", "example", "password", "placeholder", "insecure", "test"];
+const EXAMPLE_WORDS: [&str; 10] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "change me",
+    "secret",
+    "example",
+    "password",
+    "placeholder",
+    "insecure",
+    "test",
+];
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -45,7 +55,9 @@ pub(crate) struct Key {
 
 /// Why settings text is no key ring. Never shows any of the text, whose parts may have changed places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{setting}: {problem}. Write it as id:base64,id:base64 (the first is used, all are accepted), and make a key with: openssl rand -base64 32")]
+#[error(
+    "{setting}: {problem}. Write it as id:base64,id:base64 (the first is used, all are accepted), and make a key with: openssl rand -base64 32"
+)]
 pub struct KeyRingError {
     /// The setting, such as `security.jwt_keys`.
     pub setting: &'static str,
@@ -314,7 +326,8 @@ mod tests {
     #[test]
     fn errors_give_the_command_and_never_the_value() {
         let setting = "security.jwt_keys";
-        for text in [format!("{GOOD}:k1"), GOOD.to_owned(), format!("k1:{}", &GOOD[..20]), "canary:canary!".to_owned()] {
+        for text in [format!("{GOOD}:k1"), GOOD.to_owned(), format!("k1:{}", &GOOD[..20]), "canary:canary!".to_owned()]
+        {
             let error = KeyRing::parse(setting, &text.as_str().into()).unwrap_err();
             let shown = format!("{error} {error:?}");
             assert!(shown.contains("openssl rand -base64 32") && shown.contains(setting), "{shown}");

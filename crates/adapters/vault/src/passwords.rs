@@ -64,7 +64,8 @@ impl Argon2Hasher {
         &self,
         work: impl FnOnce(&Argon2<'_>) -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, VaultError> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|e| VaultError::Failed { source: e.into() })?;
+        let turn =
+            Arc::clone(&self.turns).acquire_owned().await.map_err(|e| VaultError::Failed { source: e.into() })?;
         let argon2 = self.argon2.clone();
         let done = spawn_blocking(move || {
             let _turn = turn;

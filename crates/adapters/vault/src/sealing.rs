@@ -52,7 +52,8 @@ impl KeyVault for XChaChaVault {
 
     fn open(&self, owner: UserId, sealed: &SealedKey) -> Result<ApiKey, VaultError> {
         let parts = Parts::read(&sealed.sealed).ok_or(VaultError::Tampered)?;
-        let master = self.keys.find(parts.key_id).ok_or_else(|| VaultError::UnknownMasterKey(parts.key_id.to_owned()))?;
+        let master =
+            self.keys.find(parts.key_id).ok_or_else(|| VaultError::UnknownMasterKey(parts.key_id.to_owned()))?;
         let payload = Payload { msg: parts.ciphertext, aad: &bound_to(owner) };
         let opened = cipher(master)
             .decrypt(&parts.nonce.into(), payload)

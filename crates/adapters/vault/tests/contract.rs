@@ -26,9 +26,8 @@ fn main() -> ExitCode {
         let vault = XChaChaVault::new(KeyRing::generate("k1").unwrap());
         Fixture::new(Arc::new(vault) as Arc<dyn KeyVault>, ())
     });
-    let access = make(|| async {
-        Fixture::new(Arc::new(issuer(KeyRing::generate("k1").unwrap())) as Arc<dyn TokenIssuer>, ())
-    });
+    let access =
+        make(|| async { Fixture::new(Arc::new(issuer(KeyRing::generate("k1").unwrap())) as Arc<dyn TokenIssuer>, ()) });
     run([
         passwords::trials("argon2", hasher),
         vault::trials("xchacha", keys),

@@ -58,6 +58,13 @@ impl Aside {
     }
 }
 
+/// Does a write and its tombstone as one: a caller who goes away between the two must not leave the old value cached.
+async fn whole<T: Send + 'static>(
+    write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(write).await.unwrap_or_else(|lost| Err(StoreError::Unexpected { source: lost.into() }))
+}
+
 fn passed_by(error: &(dyn Error + 'static)) {
     metrics::counter!("palavra_cache_failures_total").increment(1);
     tracing::debug!(error, "the cache was passed by");
@@ -96,10 +103,14 @@ impl UserRepository for CachedUserRepository {
     }
 
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
-        let updated = self.inner.update(user).await;
-        // Also after a failure: a stale revision came from the cache, and a lost answer may have been a success.
-        self.aside.written(&Self::key(user.id)).await;
-        updated
+        let (inner, aside, user) = (Arc::clone(&self.inner), self.aside.clone(), user.clone());
+        whole(async move {
+            let updated = inner.update(&user).await;
+            // Also after a failure: a stale revision came from the cache, and a lost answer may have been a success.
+            aside.written(&Self::key(user.id)).await;
+            updated
+        })
+        .await
     }
 }
 
@@ -140,23 +151,35 @@ impl SessionStore for CachedSessionStore {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<RotateOutcome, StoreError> {
-        let rotated = self.inner.rotate(user, id, presented, next, now, expires_at).await;
-        self.aside.written(&Self::key(user, id)).await;
-        rotated
+        let (inner, aside) = (Arc::clone(&self.inner), self.aside.clone());
+        whole(async move {
+            let rotated = inner.rotate(user, id, presented, next, now, expires_at).await;
+            aside.written(&Self::key(user, id)).await;
+            rotated
+        })
+        .await
     }
 
     async fn revoke(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        let revoked = self.inner.revoke(user, id, now).await;
-        self.aside.written(&Self::key(user, id)).await;
-        revoked
+        let (inner, aside) = (Arc::clone(&self.inner), self.aside.clone());
+        whole(async move {
+            let revoked = inner.revoke(user, id, now).await;
+            aside.written(&Self::key(user, id)).await;
+            revoked
+        })
+        .await
     }
 
     async fn revoke_others(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<Vec<SessionId>, StoreError> {
-        let revoked = self.inner.revoke_others(user, keep, now).await?;
-        for id in &revoked {
-            self.aside.written(&Self::key(user, *id)).await;
-        }
-        Ok(revoked)
+        let (inner, aside) = (Arc::clone(&self.inner), self.aside.clone());
+        whole(async move {
+            let revoked = inner.revoke_others(user, keep, now).await?;
+            for id in &revoked {
+                aside.written(&Self::key(user, *id)).await;
+            }
+            Ok(revoked)
+        })
+        .await
     }
 
     async fn delete_expired(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -7,7 +7,8 @@ pub(crate) async fn text_that_looks_like_a_query_is_only_text() {
     let (repository, _folder) = fresh().await;
     let (user, bystander) = (user_id(), user_id());
     repository.insert(vec![row(bystander, "untouched")]).await.unwrap();
-    let odd = ["'; DELETE FROM memories; --", "x' OR 'a'='a", "`user_id` = 'x'", "\" OR 1=1 --", "__lancedb_binary_0__"];
+    let odd =
+        ["'; DELETE FROM memories; --", "x' OR 'a'='a", "`user_id` = 'x'", "\" OR 1=1 --", "__lancedb_binary_0__"];
     for text in odd.into_iter().chain(TEXTS) {
         let saved = row(user, text);
         repository.insert(vec![saved.clone()]).await.unwrap();

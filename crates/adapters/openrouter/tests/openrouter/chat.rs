@@ -86,7 +86,7 @@ async fn a_schema_is_demanded_of_the_provider() {
     let format = ResponseFormat::JsonSchema { name: "memories", schema: SCHEMA };
     let request = CompletionRequest { format, ..prompt("sim/fast", "sou desenvolvedor de software") };
     let answer = bench.chat.complete(&key(KEY), &request).await.unwrap();
-    let expected = json!({"memories": [{"kind": "profile", "text": "Sou desenvolvedor de software"}]});
+    let expected = json!({"memories": [{"kind": "profile", "text": "É desenvolvedor de software"}]});
     assert_eq!(serde_json::from_str::<Value>(&answer.text).unwrap(), expected);
     let sent = bench.request().body;
     assert_eq!(sent["provider"], json!({"require_parameters": true}));

@@ -1,24 +1,19 @@
-//! What a [`MemoryRepository`] must do. The adapter's space has few dimensions (the suite is run with 4), at least 3.
+//! What is saved, changed and deleted, and for whom.
 
+use super::{Memories, all, insert, made_at, search, stored, texts};
 use crate::{
-    Make,
-    harness::{self, cases},
+    harness::{Case, cases},
     samples::{TEXTS, at, embedded, memory, memory_id, user_id, vector},
     support::{GRACE, Jitter, assert_form, race},
 };
-use libtest_mimic::Trial;
 use palavra_domain::{
-    EmbeddedMemory, Entity, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryText, StoreError,
-    Timestamp, UserId, ports::MemoryRepository,
+    EmbeddedMemory, Entity, Memory, MemoryKind, MemoryOrigin, MemoryText, StoreError, Timestamp,
+    ports::MemoryRepository,
 };
 use std::{collections::HashSet, sync::Arc};
 
-type Memories = Arc<dyn MemoryRepository>;
-
-/// The cases of the suite.
-#[must_use]
-pub fn trials(adapter: &str, make: Make<dyn MemoryRepository>) -> Vec<Trial> {
-    let cases = cases![
+pub(super) fn cases() -> Vec<Case<dyn MemoryRepository>> {
+    cases![
         every_field_comes_back,
         texts_come_back_byte_for_byte,
         what_is_missing_is_not_found,
@@ -32,46 +27,11 @@ pub fn trials(adapter: &str, make: Make<dyn MemoryRepository>) -> Vec<Trial> {
         update_from_an_old_revision_is_stale,
         update_of_nothing_is_none,
         of_concurrent_updates_from_one_revision_one_succeeds,
-        memories_are_listed_newest_first,
-        pages_are_stable_under_inserts,
-        a_list_goes_on_below_a_deleted_memory,
-        the_nearest_are_found_first,
-        length_does_not_count,
-        a_search_finds_ones_own_among_many,
         nobody_reaches_another_users_memory,
         deleting_twice_deletes_once,
         deleting_all_counts,
         dropped_inserts_are_whole_or_nothing,
-    ];
-    harness::trials(adapter, "memories", make, cases)
-}
-
-/// Saves a memory of `user` with this text, `degrees` away from the first axis.
-async fn insert(port: &Memories, user: UserId, text: &str, degrees: f32) -> Memory {
-    let embedded = embedded(user, text, port.space().dimensions, degrees);
-    port.insert(vec![embedded.clone()]).await.unwrap();
-    embedded.memory
-}
-
-async fn stored(port: &Memories, memory: &Memory) -> Option<Memory> {
-    port.find(memory.user_id, memory.id).await.unwrap()
-}
-
-/// All memories of a user (of at most a hundred), newest first.
-async fn all(port: &Memories, user: UserId) -> Vec<Memory> {
-    port.list(user, None, 100).await.unwrap().items
-}
-
-/// What is found in the direction of `degrees`, with its score.
-async fn search(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<(String, f32)> {
-    let sought = vector(port.space().dimensions, degrees);
-    let found = port.search(user, &sought, limit, min_score).await.unwrap();
-    found.into_iter().map(|scored| (scored.memory.text.into_string(), scored.score)).collect()
-}
-
-/// The texts of what is found in the direction of `degrees`.
-async fn texts(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<String> {
-    search(port, user, degrees, limit, min_score).await.into_iter().map(|(text, _)| text).collect()
+    ]
 }
 
 async fn every_field_comes_back(port: Memories) {
@@ -294,108 +254,6 @@ async fn of_concurrent_updates_from_one_revision_one_succeeds(port: Memories) {
     assert_eq!(winners.len(), 1);
     assert_eq!(winners[0].revision, 2);
     assert_eq!(all(&port, user).await, winners);
-}
-
-async fn page(
-    port: &Memories,
-    user: UserId,
-    before: Option<MemoryCursor>,
-    limit: usize,
-) -> (Vec<MemoryId>, Option<MemoryCursor>) {
-    let page = port.list(user, before, limit).await.unwrap();
-    (page.items.iter().map(|memory| memory.id).collect(), page.next)
-}
-
-/// Saves memories of `user` made at these times, and returns them newest first.
-async fn made_at(port: &Memories, user: UserId, millis: &[i64]) -> Vec<Memory> {
-    let mut memories = Vec::new();
-    for millis in millis {
-        let memory = Memory { created_at: at(*millis), ..memory(user, "dated") };
-        let vector = vector(port.space().dimensions, 0.0);
-        port.insert(vec![EmbeddedMemory { memory: memory.clone(), vector }]).await.unwrap();
-        memories.push(memory);
-    }
-    memories.sort_by_key(|memory| std::cmp::Reverse(memory.cursor()));
-    memories
-}
-
-async fn memories_are_listed_newest_first(port: Memories) {
-    let user = user_id();
-    made_at(&port, user_id(), &[1, 3, 5]).await;
-    // Their times count, then their ids, not the order in which they came.
-    let memories = made_at(&port, user, &[5, 3, 3, 9, 3, 1, 5]).await;
-    let ids: Vec<MemoryId> = memories.iter().map(|memory| memory.id).collect();
-    let cursor = |index: usize| Some(memories[index].cursor());
-    assert_eq!(page(&port, user, None, 100).await, (ids.clone(), None));
-    assert_eq!(page(&port, user, None, 7).await, (ids.clone(), None));
-    assert_eq!(page(&port, user, None, 4).await, (ids[..4].to_vec(), cursor(3)));
-    assert_eq!(page(&port, user, cursor(3), 2).await, (ids[4..6].to_vec(), cursor(5)));
-    assert_eq!(page(&port, user, cursor(5), 2).await, (ids[6..].to_vec(), None));
-    assert_eq!(page(&port, user, cursor(6), 2).await, (Vec::new(), None));
-}
-
-async fn pages_are_stable_under_inserts(port: Memories) {
-    let user = user_id();
-    let memories = made_at(&port, user, &[1, 2, 2, 2, 3, 4]).await;
-    let (mut seen, mut next) = page(&port, user, None, 2).await;
-    let mut millis = 100;
-    while let Some(before) = next {
-        millis += 1;
-        made_at(&port, user, &[millis]).await;
-        let (more, after) = page(&port, user, Some(before), 2).await;
-        seen.extend(more);
-        next = after;
-    }
-    assert_eq!(seen, memories.iter().map(|memory| memory.id).collect::<Vec<_>>());
-}
-
-async fn a_list_goes_on_below_a_deleted_memory(port: Memories) {
-    let user = user_id();
-    let memories = made_at(&port, user, &[1, 2, 3, 4]).await;
-    let (_, next) = page(&port, user, None, 2).await;
-    assert!(port.delete(user, memories[1].id).await.unwrap());
-    assert_eq!(page(&port, user, next, 2).await, (vec![memories[2].id, memories[3].id], None));
-}
-
-async fn the_nearest_are_found_first(port: Memories) {
-    let user = user_id();
-    for degrees in [60.0_f32, 0.0, 180.0, 30.0, 90.0] {
-        insert(&port, user, &format!("{degrees}"), degrees).await;
-    }
-    let found = search(&port, user, 0.0, 10, -1.0).await;
-    let order: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
-    assert_eq!(order, ["0", "30", "60", "90", "180"]);
-    for (text, score) in &found {
-        let expected = text.parse::<f32>().unwrap().to_radians().cos();
-        assert!((score - expected).abs() < 1e-3, "{text} has {score}, not {expected}");
-    }
-    assert_eq!(texts(&port, user, 0.0, 2, -1.0).await, ["0", "30"]);
-    assert_eq!(texts(&port, user, 0.0, 10, 0.4).await, ["0", "30", "60"]);
-    assert_eq!(texts(&port, user, 180.0, 10, 0.4).await, ["180"]);
-    assert_eq!(texts(&port, user, 0.0, 1, 0.4).await, ["0"]);
-    assert_eq!(texts(&port, user, 45.0, 10, 0.99).await, [""; 0]);
-}
-
-async fn length_does_not_count(port: Memories) {
-    let (user, dimensions) = (user_id(), port.space().dimensions);
-    let scaled = |text: &str, degrees, factor: f32| {
-        let mut embedded = embedded(user, text, dimensions, degrees);
-        embedded.vector.iter_mut().for_each(|part| *part *= factor);
-        embedded
-    };
-    port.insert(vec![scaled("near", 10.0, 0.01), scaled("far", 50.0, 100.0)]).await.unwrap();
-    let found = port.search(user, &scaled("sought", 0.0, 7.0).vector, 10, 0.0).await.unwrap();
-    let order: Vec<&str> = found.iter().map(|scored| scored.memory.text.as_str()).collect();
-    assert_eq!(order, ["near", "far"]);
-    assert!((found[0].score - 10.0_f32.to_radians().cos()).abs() < 1e-3, "{found:?}");
-}
-
-async fn a_search_finds_ones_own_among_many(port: Memories) {
-    let (user, other, dimensions) = (user_id(), user_id(), port.space().dimensions);
-    let crowd = (0..200).map(|index| embedded(other, &format!("other {index}"), dimensions, 0.0));
-    port.insert(crowd.collect()).await.unwrap();
-    insert(&port, user, "own", 40.0).await;
-    assert_eq!(texts(&port, user, 0.0, 3, 0.5).await, ["own"]);
 }
 
 async fn nobody_reaches_another_users_memory(port: Memories) {

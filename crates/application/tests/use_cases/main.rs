@@ -1,0 +1,15 @@
+//! The use cases, on what is in memory, a clock that stands still, and models that say what they are told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are test code")]
+
+mod accounts;
+mod cached;
+mod context;
+mod failures;
+mod flaky;
+mod housekeeping;
+mod logins;
+mod prompts;
+mod recall;
+mod remember;
+mod retried;
+mod world;

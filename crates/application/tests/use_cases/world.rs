@@ -1,0 +1,194 @@
+//! A composed application, and the stand-ins it was composed of.
+
+use palavra_application::{
+    Accepted, Application, EndedTurn, LoginPolicy, MemoryPolicy, Policy, Ports, PromptRequest, Registration,
+    SendPromptError, Tasks,
+};
+use palavra_domain::{
+    ApiKey, Chat, ChatId, EmbeddingSpace, InstanceId, MemoryKind, MemoryText, ModelId, Password, Turn, UserId,
+    Username,
+    ports::{ChatRepository, Embedder, KeyStatus, Quota},
+};
+use palavra_inmem::{
+    InMemoryChatRepository, InMemoryMemoryRepository, InMemorySessionStore, InMemoryUserRepository, InProcessTurnFeed,
+    TokenBuckets,
+    fakes::{
+        CountingIds, FixedClock, PlainHasher, PlainTokens, PlainVault, ScriptedChatModel, StaticKeyInspector,
+        StaticModelCatalog, WordEmbedder, model_info,
+    },
+};
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// What a user's key is in every test.
+pub(crate) const KEY: &str = "sk-or-v1-canary-4567";
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// The model that the catalogue knows best.
+pub(crate) const MODEL: &str = "vendor/default";
+/// How long a test waits before it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct World {
+    pub(crate) app: Application,
+    pub(crate) ports: Ports,
+    pub(crate) policy: Policy,
+    pub(crate) tasks: Tasks,
+    pub(crate) model: Arc<ScriptedChatModel>,
+    pub(crate) embedder: Arc<WordEmbedder>,
+    pub(crate) catalog: Arc<StaticModelCatalog>,
+    pub(crate) inspector: Arc<StaticKeyInspector>,
+    pub(crate) clock: Arc<FixedClock>,
+}
+
+pub(crate) fn policy() -> Policy {
+    let quota = |burst| Quota { burst, refill_every: Duration::from_secs(30) };
+    Policy {
+        instance: InstanceId::new(uuid::Uuid::from_u128(1)),
+        prompt_max_chars: 100_000,
+        default_model: model(MODEL),
+        default_context_tokens: 8_000,
+        system_prompt: "Be kind.".into(),
+        generation_timeout: Duration::from_secs(30),
+        lease: Duration::from_secs(30),
+        checkpoint_every: Duration::from_secs(5),
+        session_ttl: Duration::from_secs(30 * 24 * 3600),
+        login: LoginPolicy { per_name_and_address: quota(5), per_name: quota(50), per_address: quota(100) },
+        memory: MemoryPolicy {
+            extraction_model: None,
+            min_score: 0.3,
+            recall_limit: 8,
+            recall_timeout: Duration::from_millis(100),
+            workers: 2,
+            job_timeout: Duration::from_millis(300),
+            max_tries: 3,
+            retry_base: Duration::from_secs(10),
+        },
+    }
+}
+
+pub(crate) fn model(id: &str) -> ModelId {
+    ModelId::parse(id).unwrap()
+}
+
+pub(crate) fn api_key(text: &str) -> ApiKey {
+    ApiKey::parse(text.into()).unwrap()
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::parse(text.into()).unwrap()
+}
+
+pub(crate) fn registration(name: &str, key: Option<&str>) -> Registration {
+    Registration { username: Username::parse(name).unwrap(), password: password(PASSWORD), api_key: key.map(api_key) }
+}
+
+/// Fails instead of waiting for ever.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+/// Waits until something asynchronous is so.
+pub(crate) async fn until<R: Future<Output = bool>>(mut is_so: impl FnMut() -> R) {
+    soon(async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    /// A world in which something is other than usual.
+    pub(crate) fn with(change: impl FnOnce(&mut Ports, &mut Policy)) -> Self {
+        let model_port = Arc::new(ScriptedChatModel::new());
+        let embedder = Arc::new(WordEmbedder::new(256).needing_user_key());
+        let catalog = Arc::new(StaticModelCatalog::new(vec![model_info(model(MODEL), Some(128_000))]));
+        let inspector = Arc::new(StaticKeyInspector::new(KeyStatus::Usable));
+        let clock = Arc::new(FixedClock::default());
+        let space: EmbeddingSpace = embedder.space().clone();
+        let mut ports = Ports {
+            users: Arc::new(InMemoryUserRepository::new()),
+            sessions: Arc::new(InMemorySessionStore::new()),
+            chats: Arc::new(InMemoryChatRepository::new()),
+            memories: Arc::new(InMemoryMemoryRepository::new(space)),
+            limiter: Arc::new(TokenBuckets::new()),
+            feed: Arc::new(InProcessTurnFeed::new()),
+            model: model_port.clone(),
+            catalog: catalog.clone(),
+            embedder: embedder.clone(),
+            inspector: inspector.clone(),
+            vault: Arc::new(PlainVault::new()),
+            hasher: Arc::new(PlainHasher::new()),
+            tokens: Arc::new(PlainTokens::default()),
+            clock: clock.clone(),
+            ids: Arc::new(CountingIds::new()),
+        };
+        let mut policy = policy();
+        change(&mut ports, &mut policy);
+        let tasks = Tasks::here();
+        let app = Application::new(Arc::new(ports.clone()), policy.clone(), tasks.clone());
+        Self { app, ports, policy, tasks, model: model_port, embedder, catalog, inspector, clock }
+    }
+
+    /// Another process over the same stores.
+    pub(crate) fn restarted(&self) -> Application {
+        let policy = Policy { instance: InstanceId::new(uuid::Uuid::from_u128(2)), ..self.policy.clone() };
+        Application::new(Arc::new(self.ports.clone()), policy, Tasks::here())
+    }
+
+    /// A new user with a key.
+    pub(crate) async fn user(&self, name: &str) -> UserId {
+        self.app.accounts.register(registration(name, Some(KEY))).await.unwrap().id
+    }
+
+    pub(crate) async fn send(&self, user: UserId, request: PromptRequest) -> Result<Accepted, SendPromptError> {
+        soon(self.app.prompts.send(user, request)).await
+    }
+
+    /// Sends a prompt and waits for its end.
+    pub(crate) async fn ask(&self, user: UserId, chat: Option<ChatId>, text: &str) -> EndedTurn {
+        let accepted = self.send(user, prompt(chat, text)).await.unwrap();
+        soon(accepted.ended).await.unwrap()
+    }
+
+    /// The chat and all its turns, oldest first.
+    pub(crate) async fn stored(&self, user: UserId, chat: ChatId) -> (Chat, Vec<Turn>) {
+        let found = self.ports.chats.find_chat(user, chat).await.unwrap().unwrap();
+        let turns = self.ports.chats.list_turns(user, chat, None, 100).await.unwrap();
+        (found, turns.items)
+    }
+
+    /// The texts of a user's memories, oldest first.
+    pub(crate) async fn memories(&self, user: UserId) -> Vec<String> {
+        let page = self.ports.memories.list(user, None, 100).await.unwrap();
+        page.items.into_iter().rev().map(|memory| memory.text.into_string()).collect()
+    }
+
+    /// Saves a memory as its user would.
+    pub(crate) async fn remember(&self, user: UserId, text: &str) {
+        self.app.memories.add(user, MemoryText::parse(text).unwrap(), MemoryKind::Fact).await.unwrap();
+    }
+
+    /// What the model was last asked for text.
+    pub(crate) fn last_messages(&self) -> Vec<(palavra_domain::Role, String)> {
+        let call = self.model.text_calls().pop().expect("the model was not asked");
+        call.request.messages.into_iter().map(|message| (message.role, message.content)).collect()
+    }
+}
+
+pub(crate) fn prompt(chat: Option<ChatId>, text: &str) -> PromptRequest {
+    PromptRequest { chat, prompt: text.into(), model: None, watch: false }
+}
+
+pub(crate) fn watched(chat: Option<ChatId>, text: &str) -> PromptRequest {
+    PromptRequest { watch: true, ..prompt(chat, text) }
+}
+
+/// The repository behind the port, for wrappers.
+pub(crate) fn chats() -> Arc<dyn ChatRepository> {
+    Arc::new(InMemoryChatRepository::new())
+}

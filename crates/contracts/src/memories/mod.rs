@@ -1,0 +1,61 @@
+//! What a [`MemoryRepository`] must do. The adapter's space has few dimensions (the suite is run with 4), at least 3.
+
+mod read;
+mod write;
+
+use crate::{
+    Make, harness,
+    samples::{at, embedded, memory, vector},
+};
+use libtest_mimic::Trial;
+use palavra_domain::{EmbeddedMemory, Memory, UserId, ports::MemoryRepository};
+use std::{cmp::Reverse, sync::Arc};
+
+type Memories = Arc<dyn MemoryRepository>;
+
+/// The cases of the suite.
+#[must_use]
+pub fn trials(adapter: &str, make: Make<dyn MemoryRepository>) -> Vec<Trial> {
+    harness::trials(adapter, "memories", make, [write::cases(), read::cases()].into_iter().flatten().collect())
+}
+
+/// Saves a memory of `user` with this text, `degrees` away from the first axis.
+async fn insert(port: &Memories, user: UserId, text: &str, degrees: f32) -> Memory {
+    let embedded = embedded(user, text, port.space().dimensions, degrees);
+    port.insert(vec![embedded.clone()]).await.unwrap();
+    embedded.memory
+}
+
+async fn stored(port: &Memories, memory: &Memory) -> Option<Memory> {
+    port.find(memory.user_id, memory.id).await.unwrap()
+}
+
+/// All memories of a user (of at most a hundred), newest first.
+async fn all(port: &Memories, user: UserId) -> Vec<Memory> {
+    port.list(user, None, 100).await.unwrap().items
+}
+
+/// What is found in the direction of `degrees`, with its score.
+async fn search(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<(String, f32)> {
+    let sought = vector(port.space().dimensions, degrees);
+    let found = port.search(user, &sought, limit, min_score).await.unwrap();
+    found.into_iter().map(|scored| (scored.memory.text.into_string(), scored.score)).collect()
+}
+
+/// The texts of what is found in the direction of `degrees`.
+async fn texts(port: &Memories, user: UserId, degrees: f32, limit: usize, min_score: f32) -> Vec<String> {
+    search(port, user, degrees, limit, min_score).await.into_iter().map(|(text, _)| text).collect()
+}
+
+/// Saves memories of `user` made at these times, and returns them newest first.
+async fn made_at(port: &Memories, user: UserId, millis: &[i64]) -> Vec<Memory> {
+    let mut memories = Vec::new();
+    for millis in millis {
+        let memory = Memory { created_at: at(*millis), ..memory(user, "dated") };
+        let vector = vector(port.space().dimensions, 0.0);
+        port.insert(vec![EmbeddedMemory { memory: memory.clone(), vector }]).await.unwrap();
+        memories.push(memory);
+    }
+    memories.sort_by_key(|memory| Reverse(memory.cursor()));
+    memories
+}

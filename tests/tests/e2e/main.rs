@@ -1,0 +1,24 @@
+//! The binary, end to end: over HTTP, with a simulated provider, on real stores. Each test has a server of its own.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod needles;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod startup;
+#[cfg(test)]
+mod tokens;
