@@ -181,12 +181,12 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Text {
-        Text(String),
+        Words(String),
         Integer(i128),
         Truth(bool),
     }
     Ok(match Text::deserialize(deserializer)? {
-        Text::Text(text) => text,
+        Text::Words(words) => words,
         Text::Integer(number) => number.to_string(),
         Text::Truth(truth) => truth.to_string(),
     })

@@ -8,7 +8,10 @@ use actix_web::{
     HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
     web,
 };
@@ -42,10 +45,16 @@ pub(crate) async fn observe(
         next.call(request).await.map(ServiceResponse::map_into_boxed_body)
     };
     let mut response = match answered {
-        Ok(response) => match response.response().error().map(|error| problem_of(error, &id.0)) {
-            Some(rewritten) => response.into_response(rewritten),
-            None => response,
-        },
+        Ok(response) => {
+            let rewritten = match response.response().error() {
+                Some(error) => Some(problem_of(error, &id.0)),
+                None => bare_failure(response.status()).map(|code| Problem::new(code).response(&id.0)),
+            };
+            match rewritten {
+                Some(rewritten) => response.into_response(rewritten),
+                None => response,
+            }
+        }
         Err(error) => return Err(error),
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
@@ -78,6 +87,17 @@ fn problem_of(error: &actix_web::Error, request_id: &str) -> actix_web::HttpResp
             tracing::warn!(%error, status, request_id, "a request failed outside the handlers");
             Problem::new(code).response(request_id)
         }
+    }
+}
+
+/// The code for a failure that somebody else's service answered without an error, such as a missing page of the documentation.
+fn bare_failure(status: StatusCode) -> Option<Code> {
+    match status.as_u16() {
+        404 => Some(Code::NotFound),
+        405 => Some(Code::MethodNotAllowed),
+        400..=499 => Some(Code::InvalidParameter),
+        500..=599 => Some(Code::Internal),
+        _ => None,
     }
 }
 

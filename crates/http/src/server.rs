@@ -73,7 +73,9 @@ impl Methods {
             ];
             (path.clone(), methods.into_iter().filter_map(|(there, name)| there.then_some(name)).collect())
         });
-        Self(paths.collect())
+        // Not described, and there all the same.
+        let others = ["/openapi.json", "/docs/", "/docs/{page}"].map(|path| (path.to_owned(), vec!["GET"]));
+        Self(paths.chain(others).collect())
     }
 
     fn allowed(&self, path: &str) -> Option<&[&'static str]> {

@@ -70,13 +70,13 @@ async fn a_stated_fact_is_known_in_a_new_chat_and_to_its_user_only() -> Result<(
 
     let asked = ana.ask("", ABOUT, "sim/large").await?;
     assert_ne!(asked.chat, first.chat);
-    assert_eq!(asked.memories, [told.clone()]);
+    assert_eq!(asked.memories, std::slice::from_ref(&told));
     assert!(asked.text.contains(&told), "{}", asked.text);
 
     let other = bia.ask("", ABOUT, "sim/large").await?;
     assert!(other.memories.is_empty() && !other.text.contains(&told), "{}", other.text);
     assert!(bia.memories().await?.is_empty());
-    let id = memory["id"].as_str().unwrap();
+    let id = memory["id"].as_str().unwrap().to_owned();
     for (method, path, body) in [
         (Method::GET, format!("/chat?chat_id={}", first.chat), None),
         (Method::DELETE, format!("/chat?chat_id={}", first.chat), None),

@@ -73,7 +73,7 @@ async fn each_user_pays_with_their_own_key() -> Result<()> {
     let server = Palavra::start(&sim).await?;
     let (ana, bia) = (server.session("ana").await?, server.session("bia").await?);
     let (left, right) = tokio::join!(ana.ask("", "Prompt of Ana", ""), bia.ask("", "Prompt of Bia", ""));
-    (left?, right?);
+    let _both = (left?, right?);
     for (name, own, other) in [("ana", "Prompt of Ana", "Prompt of Bia"), ("bia", "Prompt of Bia", "Prompt of Ana")] {
         let sent = format!("{:?}", sim.requests_of(&key_of(name)));
         assert!(sent.contains(own) && !sent.contains(other), "{name}: {sent}");

@@ -19,6 +19,9 @@ const WRONG_PASSWORD: &str = "canary-mistyped-6Yd3sB5n";
 const KEY: &str = "sk-or-v1-canary1f6b0c9d27e84a35";
 const NEW_KEY: &str = "sk-or-v1-canary2a94e7d1c05b38f6";
 const BAD_KEY: &str = "sk-or-bad-canary3c58f2e90ab7d461";
+/// The model that prompts are for, and the one that extraction asks: faults are for one of them.
+const ASKED: &str = "sim/fast";
+const EXTRACTING: &str = "sim/plain";
 
 /// An error of the provider that has the user's key in it, in several ways.
 fn echo(status: u16, key: &str) -> Fault {
@@ -27,8 +30,8 @@ fn echo(status: u16, key: &str) -> Fault {
     Fault::Status { status, retry_after: None, body: Some(body), error_type: None, message: None }
 }
 
-fn once(sim: &Simulator, path: SimPath, fault: Fault) {
-    sim.fault(FaultRule::new(fault).path(path));
+fn once(sim: &Simulator, fault: Fault) {
+    sim.fault(FaultRule::new(fault).path(SimPath::Chat).model(ASKED));
 }
 
 /// Calls that fail: bodies with secrets in the wrong places, of the wrong type, cut off.
@@ -43,11 +46,11 @@ async fn fail(client: &Client, user: &Session) -> Result<()> {
             "/register",
             format!("{{\"username\": \"eva\", \"password\": \"{PASSWORD}\", \"openrouter_api_key\": \"{KEY}"),
         ),
-        ("/register", json!({"username": "eva", "password": format!("{PASSWORD}\0"), (KEY): PASSWORD}).to_string()),
+        ("/register", json!({"username": "eva", "password": format!("{PASSWORD}\0")}).to_string()),
         ("/login", json!({"username": "ana", "password": WRONG_PASSWORD}).to_string()),
         ("/login", json!({"username": WRONG_PASSWORD, "password": PASSWORD}).to_string()),
         ("/login", json!({"username": "ana", "password": {"is": PASSWORD}}).to_string()),
-        ("/login", format!("username=ana&password={PASSWORD}")),
+        ("/login", format!("username=ana&password={PASSWORD}&key={KEY}")),
         ("/token/refresh", json!({"refresh_token": [user.refresh]}).to_string()),
         ("/token/refresh", json!({"token": user.refresh}).to_string()),
         ("/token/refresh", json!({"refresh_token": format!("{}x", user.refresh)}).to_string()),
@@ -81,19 +84,15 @@ async fn fail(client: &Client, user: &Session) -> Result<()> {
         assert!((400..500).contains(&user.get(&path).await?.status), "{path}");
     }
     let cut = user.access[..user.access.len() - 2].to_owned();
-    let request = server_request(client, Method::GET, "/user/profile").bearer_auth(cut);
+    let request = client.request(Method::GET, "/user/profile").bearer_auth(cut);
     assert_eq!(client.send(request).await?.status, 401);
     Ok(())
-}
-
-fn server_request(client: &Client, method: Method, path: &str) -> reqwest::RequestBuilder {
-    client.request(method, path)
 }
 
 /// Every fault of the provider whose text has the key in it.
 async fn fail_upstream(sim: &Simulator, user: &Session, chat: &str, key: &str) -> Result<()> {
     for status in [400, 401, 402, 403, 404, 418, 429, 500] {
-        sim.fault(FaultRule::new(echo(status, key)).path(SimPath::Chat).times(3));
+        sim.fault(FaultRule::new(echo(status, key)).path(SimPath::Chat).model(ASKED).times(3));
         let answer = user.chat(chat, "Hi", "").await?;
         assert!(answer.status >= 400, "{status}: {}", answer.text());
         // What was not tried again is left over for this.
@@ -109,11 +108,14 @@ async fn fail_upstream(sim: &Simulator, user: &Session, chat: &str, key: &str) -
         Fault::Redirect { location: format!("http://127.0.0.1:9/{key}") },
     ];
     for fault in faults {
-        once(sim, SimPath::Chat, fault.clone());
+        once(sim, fault.clone());
         user.chat(chat, "Hi", "").await?;
-        once(sim, SimPath::Chat, fault);
+        once(sim, fault);
         user.stream_to_end(chat, "Hi", "").await?;
     }
+    sim.fault(FaultRule::new(echo(400, key)).path(SimPath::Chat).model(EXTRACTING));
+    user.ask(chat, "Gosto de chá", ASKED).await?;
+    user.wait_for_memory("chá").await?;
     for path in [SimPath::Embeddings, SimPath::Key, SimPath::Models] {
         sim.fault(FaultRule::new(echo(400, key)).path(path));
     }
@@ -187,6 +189,7 @@ async fn secrets_appear_nowhere() -> Result<()> {
     let options = Options::default()
         .env("PALAVRA__LOG__LEVEL", "trace")
         .env("PALAVRA__SECURITY__LOGIN_ATTEMPTS", "1000")
+        .env("PALAVRA__MEMORY__EXTRACTION_MODEL", EXTRACTING)
         .env("PALAVRA__MEMORY__RETRY_BASE", "200ms");
     let mut server = Palavra::start_with(&sim.base_url(), options).await?;
     let client = server.client().recording();
@@ -268,5 +271,20 @@ async fn secrets_appear_nowhere() -> Result<()> {
         leaks.len(),
         leaks.iter().take(20).cloned().collect::<Vec<_>>().join("\n")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_sent_as_the_name_of_a_field_is_not_repeated() -> Result<()> {
+    let sim = simulator()?;
+    let server = Palavra::start(&sim).await?;
+    let client = server.client();
+    for secret in [KEY, PASSWORD] {
+        let mut body = json!({"username": "eva", "password": PASSWORD});
+        body[secret] = "x".into();
+        let answer = client.call(Method::POST, "/register", Some(&body)).await?;
+        assert_eq!((answer.status, answer.code()), (422, "validation_failed".to_owned()));
+        assert!(!answer.text().contains(secret), "{}", answer.text());
+    }
     Ok(())
 }

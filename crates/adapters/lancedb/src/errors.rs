@@ -43,7 +43,7 @@ fn classify(error: &Error) -> Class {
 }
 
 fn is_io(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<io::Error>())
+    std::iter::successors(Some(error), |&error| error.source()).any(<dyn StdError>::is::<io::Error>)
 }
 
 fn store_error(class: &Class, source: BoxError) -> StoreError {

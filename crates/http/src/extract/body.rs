@@ -8,7 +8,7 @@ use crate::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, future::LocalBoxFuture};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// A JSON body. Its content type is not looked at: a body that is JSON is taken as JSON.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -46,25 +46,41 @@ impl<T: DeserializeOwned + 'static> FromRequest for LoginBody<T> {
 }
 
 fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take an array for the fields of an object in their order; no client means that.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        well_formed(bytes)?;
+        return Err(Problem::invalid("body", "must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() {
-            let (field, message) = in_words(&path, &error.to_string());
-            Problem::invalid(field, message)
-        } else {
-            // Positions are told, contents are not.
-            let place = format!("at line {}, column {}", error.line(), error.column());
-            Problem::new(Code::MalformedJson)
-                .detail(format!("The body stops being JSON {place}. Send a JSON object in UTF-8."))
+        if !error.is_data() {
+            return malformed(&error);
         }
+        // A field may be wrong before the text is: what is no JSON at all is told first.
+        if let Err(malformed) = well_formed(bytes) {
+            return malformed;
+        }
+        let (field, message) = in_words(&path, &error.to_string());
+        Problem::invalid(field, message)
     })?;
     reader.end().map_err(|_| {
         Problem::new(Code::MalformedJson)
             .detail("Something follows the JSON value. Send one JSON object and nothing after it.")
     })?;
     Ok(value)
+}
+
+/// Whether the text is JSON, whatever it says.
+fn well_formed(bytes: &[u8]) -> Result<(), Problem> {
+    serde_json::from_slice::<IgnoredAny>(bytes).map(drop).map_err(|error| malformed(&error))
+}
+
+/// Positions are told, contents are not.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let place = format!("at line {}, column {}", error.line(), error.column());
+    Problem::new(Code::MalformedJson).detail(format!("The body stops being JSON {place}. Send a JSON object in UTF-8."))
 }
 
 fn serde_urlencoded_words<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

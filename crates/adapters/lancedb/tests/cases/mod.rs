@@ -3,7 +3,6 @@
 mod files;
 mod opening;
 mod rows;
-mod timings;
 
 use crate::options;
 use libtest_mimic::Trial;
@@ -33,7 +32,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         what_was_deleted_leaves_the_disk, tidying_goes_on_beside_updates_and_deletions]);
     all.extend(trials![rows: text_that_looks_like_a_query_is_only_text, a_search_stays_with_its_user,
         vectors_without_numbers_are_refused, order_of_queued_writes_is_kept, a_page_without_places_is_empty]);
-    all.extend(trials![timings: timings]);
     all
 }
 
