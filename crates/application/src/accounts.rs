@@ -189,7 +189,7 @@ impl Accounts {
         if !self.ports.hasher.verify(&change.current, Some(&user.password_hash)).await? {
             return Err(InvalidValue::new("current_password", "is not the password of this account").into());
         }
-        login_limit::forgive(&self.ports, &user.username, None).await?;
+        login_limit::forgive(&self.ports, &self.policy.login, &user.username, None).await?;
         Ok(self.ports.hasher.hash(&change.new).await?)
     }
 

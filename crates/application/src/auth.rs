@@ -82,7 +82,7 @@ impl Auth {
             metrics::counter!("palavra_logins_total", "outcome" => "wrong").increment(1);
             return Err(LoginError::WrongCredentials);
         };
-        login_limit::forgive(&self.ports, &user.username, address).await?;
+        login_limit::forgive(&self.ports, &self.policy.login, &user.username, address).await?;
 
         let now = self.ports.clock.now();
         let id = SessionId::new(self.ports.ids.next());

@@ -28,6 +28,7 @@ pub fn trials(adapter: &str, make: Make<dyn RateLimiter>) -> Vec<Trial> {
         a_bucket_holds_no_more_than_its_burst,
         keys_have_buckets_of_their_own,
         reset_fills_the_bucket,
+        a_token_that_is_given_back_can_be_taken_again,
         of_concurrent_calls_no_more_are_allowed_than_there_are_tokens,
     ];
     harness::trials(adapter, "limits", make, cases)
@@ -108,6 +109,17 @@ async fn reset_fills_the_bucket(port: Limits) {
     }
     assert!(take(&port, "key", 3, SLOW).await.is_some());
     assert!(take(&port, "other", 3, SLOW).await.is_some());
+}
+
+async fn a_token_that_is_given_back_can_be_taken_again(port: Limits) {
+    let quota = Quota { burst: 2, refill_every: SLOW };
+    port.give_back("new", quota).await.unwrap();
+    assert_eq!(take(&port, "new", 2, SLOW).await, None);
+    assert_eq!(take(&port, "new", 2, SLOW).await, None);
+    assert!(take(&port, "new", 2, SLOW).await.is_some(), "a full bucket took one more");
+    port.give_back("new", quota).await.unwrap();
+    assert_eq!(take(&port, "new", 2, SLOW).await, None);
+    assert!(take(&port, "new", 2, SLOW).await.is_some());
 }
 
 async fn of_concurrent_calls_no_more_are_allowed_than_there_are_tokens(port: Limits) {

@@ -61,6 +61,13 @@ impl RateLimiter for TokenBuckets {
         Ok(Decision::Allowed)
     }
 
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), StoreError> {
+        if let Some(full_at) = locked(&self.buckets).full_at.get_mut(key) {
+            *full_at = full_at.saturating_sub(quota.refill_every);
+        }
+        Ok(())
+    }
+
     async fn reset(&self, key: &str) -> Result<(), StoreError> {
         locked(&self.buckets).full_at.remove(key);
         Ok(())

@@ -43,6 +43,9 @@ pub trait RateLimiter: Send + Sync {
     /// are tokens.
     async fn take(&self, key: &str, quota: Quota) -> Result<Decision, StoreError>;
 
+    /// Gives back a token that was taken with the same quota. A full bucket stays full.
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), StoreError>;
+
     /// Fills the bucket of `key`.
     async fn reset(&self, key: &str) -> Result<(), StoreError>;
 }

@@ -6,11 +6,14 @@ pub(super) fn in_words(path: &str, message: &str) -> (String, String) {
     let nested = |name: &str| if path == "." || path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let quoted = |message: &str| message.split('`').nth(1).unwrap_or_default().to_owned();
     if message.starts_with("unknown field") {
-        // serde_path_to_error names the unknown field itself in the path.
-        return (
-            if path == "." { quoted(message) } else { path.to_owned() },
-            "is not a field of this request".to_owned(),
-        );
+        // serde_path_to_error names the unknown field itself in the path. The client chose the name: what does not look
+        // like one may be a secret in the wrong place.
+        let name = if path == "." { quoted(message) } else { path.to_owned() };
+        let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_.$".contains(&b));
+        return match is_name {
+            true => (name, "is not a field of this request".to_owned()),
+            false => ("body".to_owned(), "has a field that this request does not have".to_owned()),
+        };
     }
     if message.starts_with("missing field") {
         return (nested(&quoted(message)), "is required".to_owned());
