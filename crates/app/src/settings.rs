@@ -182,7 +182,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     #[serde(untagged)]
     enum Text {
         Words(String),
-        Integer(i128),
+        Integer(i64),
         Truth(bool),
     }
     Ok(match Text::deserialize(deserializer)? {

@@ -32,7 +32,7 @@ async fn in_bodies() {
         ("PATCH", &format!("/memories/{ID}"), json!({"text": nul}), "text"),
         ("PATCH", &format!("/chat?chat_id={ID}"), json!({"title": nul}), "title"),
         ("POST", "/login", json!({"username": "ana", "password": PASSWORD, "grant_type": "password\0"}), "grant_type"),
-        ("POST", "/chat", json!({"prompt": "x", "\0": nul}), "\0"),
+        ("POST", "/chat", json!({"prompt": "x", "\0": nul}), "body"),
     ];
     for (method, path, body, field) in refused {
         let told = problem(server.send(method, path, &ana, &body).await, 422, "validation_failed").await;

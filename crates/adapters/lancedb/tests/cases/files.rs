@@ -3,7 +3,7 @@ use crate::options;
 use palavra_contracts::samples::user_id;
 use palavra_domain::ports::MemoryRepository as _;
 use palavra_lancedb::LanceDbOptions;
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub(crate) async fn a_burst_is_committed_together() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,38 +44,6 @@ pub(crate) async fn many_single_inserts_leave_few_files() {
     assert!(versions(folder.path()) < 20, "{} versions", versions(folder.path()));
     assert_eq!(repository.list(user, None, 1000).await.unwrap().items.len(), 300);
     assert_eq!(repository.search(user, &[1.0, 0.0, 0.0, 0.0], 1000, 0.9).await.unwrap().len(), 300);
-}
-
-/// Whether any file holds these bytes.
-fn on_disk(folder: &Path, text: &str) -> bool {
-    let holds = |file| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()));
-    files(folder).iter().any(holds)
-}
-
-pub(crate) async fn what_was_deleted_leaves_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let tidy = LanceDbOptions {
-        compact_when_idle: Duration::from_millis(200),
-        timeout: Duration::from_secs(2),
-        ..options(folder.path())
-    };
-    let repository = open(tidy).await;
-    let (user, other) = (user_id(), user_id());
-    let canary = row(user, "canary-4711-secret-place");
-    repository.insert(vec![canary.clone(), row(other, "bystander-0815-stays-here")]).await.unwrap();
-    for index in 0..20 {
-        repository.insert(vec![row(other, &format!("{index}"))]).await.unwrap();
-    }
-    assert!(on_disk(folder.path(), "canary-4711"));
-    let mut changed = canary;
-    changed.memory.text = palavra_domain::MemoryText::parse("changed-2323-secret-place").unwrap();
-    repository.update(changed).await.unwrap().unwrap();
-    assert!(on_disk(folder.path(), "changed-2323"));
-    assert_eq!(repository.delete_all(user).await.unwrap(), 1);
-    let gone = || !on_disk(folder.path(), "canary-4711") && !on_disk(folder.path(), "changed-2323");
-    eventually("the texts of a deleted user left the disk", gone).await;
-    assert!(on_disk(folder.path(), "bystander-0815"));
-    assert_eq!(repository.list(other, None, 100).await.unwrap().items.len(), 21);
 }
 
 pub(crate) async fn tidying_goes_on_beside_updates_and_deletions() {
