@@ -8,7 +8,7 @@
 //! - Reads filter by user first (a B-tree index), and search compares with every one of the user's vectors: exact, and
 //!   quick for the thousands of memories that a user has.
 //! - A second task merges small files, brings the indexes up to date and removes old versions, and with them the bytes of
-//!   what was deleted.
+//!   what was deleted or replaced. Updates and deletions wait for a merge; appends do not.
 
 mod errors;
 mod filters;

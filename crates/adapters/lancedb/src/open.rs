@@ -2,6 +2,7 @@
 
 use crate::{
     LanceDbOptions, OpenError,
+    maintenance::{self, Unnamed},
     schema::{self, ID, TABLE, USER_ID},
 };
 use arrow_schema::SchemaRef;
@@ -26,7 +27,22 @@ pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef),
     let table = open_or_make(&connection, &ours).await.map_err(failed)?;
     check(&table, &ours, options).await?;
     ensure_indexes(&table).await.map_err(failed)?;
+    if options.sole_writer {
+        clear(&table).await;
+    }
     Ok((table, ours))
+}
+
+/// Removes what a process left that was killed while it wrote: old versions, and files that no version names. Only safe
+/// while nobody writes.
+async fn clear(table: &Table) {
+    let clear = async {
+        let newest = table.version().await?;
+        maintenance::remove_before(table, newest, Unnamed::Remove).await
+    };
+    if let Err(error) = clear.await {
+        tracing::warn!(error = %error, "what an earlier process left of the memories could not be removed");
+    }
 }
 
 async fn connect(options: &LanceDbOptions) -> lancedb::Result<Connection> {

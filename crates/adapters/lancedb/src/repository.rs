@@ -2,7 +2,7 @@
 
 use crate::{
     LanceDbOptions, OpenError, errors,
-    maintenance::Maintenance,
+    maintenance::{Maintenance, Rewriting},
     open::open,
     presence::Presence,
     reads::Reader,
@@ -53,16 +53,23 @@ impl LanceDbMemoryRepository {
         let presence = options.sole_writer.then(Arc::<Presence>::default);
         let reader = Reader { table: table.clone(), timeout: options.timeout };
         let (written, progress) = watch::channel(Maintenance::LEFT_BEFORE);
+        let rewriting = Rewriting::default();
         let (queue, waiting) = mpsc::channel(QUEUE);
         let writer = Writer {
             reader: reader.clone(),
             schema,
             presence: presence.clone(),
             batch_wait: options.write_batch_wait,
+            rewriting: Arc::clone(&rewriting),
             written,
         };
-        let maintenance =
-            Maintenance::new(table, options.compact_after_writes, options.compact_when_idle, options.timeout);
+        let maintenance = Maintenance::new(
+            table,
+            rewriting,
+            options.compact_after_writes,
+            options.compact_when_idle,
+            options.timeout,
+        );
         let running = Running {
             queue,
             writer: tokio::spawn(writer.run(waiting)),

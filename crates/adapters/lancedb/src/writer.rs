@@ -3,7 +3,7 @@
 use crate::{
     errors::{self, Shared},
     filters,
-    maintenance::Written,
+    maintenance::{Rewriting, Written},
     presence::Presence,
     reads::Reader,
     rows,
@@ -49,6 +49,7 @@ pub(crate) struct Writer {
     pub(crate) schema: SchemaRef,
     pub(crate) presence: Option<Arc<Presence>>,
     pub(crate) batch_wait: Duration,
+    pub(crate) rewriting: Rewriting,
     /// Tells the maintenance what there is to do.
     pub(crate) written: watch::Sender<Written>,
 }
@@ -134,6 +135,7 @@ impl Writer {
     }
 
     async fn update(&self, row: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
+        let _alone = self.rewriting.lock().await;
         let (user, id, revision) = (row.memory.user_id, row.memory.id, row.memory.revision);
         let Some(stored) = self.reader.find(user, id).await? else {
             return Ok(None);
@@ -158,11 +160,12 @@ impl Writer {
         if merged.num_updated_rows == 0 {
             return Err(StoreError::Stale(Entity::Memory));
         }
-        self.tell(false);
+        self.tell(true);
         Ok(Some(row.memory))
     }
 
     async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
+        let _alone = self.rewriting.lock().await;
         let outcome = self.reader.table.delete(&filters::one(user, id)).await;
         if let Some(presence) = &self.presence {
             presence.unsure([user]);
@@ -175,6 +178,7 @@ impl Writer {
     }
 
     async fn delete_all(&self, user: UserId) -> Result<u64, StoreError> {
+        let _alone = self.rewriting.lock().await;
         let outcome = self.reader.table.delete(&filters::of_user(user)).await;
         if let Some(presence) = &self.presence {
             if outcome.is_ok() { presence.emptied(user) } else { presence.unsure([user]) }
@@ -186,10 +190,10 @@ impl Writer {
         Ok(deleted)
     }
 
-    fn tell(&self, deleted: bool) {
+    fn tell(&self, removed: bool) {
         self.written.send_modify(|written| {
             written.commits += 1;
-            written.deletions += u64::from(deleted);
+            written.removals += u64::from(removed);
         });
     }
 }

@@ -3,7 +3,7 @@ use crate::options;
 use palavra_contracts::samples::user_id;
 use palavra_domain::ports::MemoryRepository as _;
 use palavra_lancedb::LanceDbOptions;
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 pub(crate) async fn a_burst_is_committed_together() {
     let folder = tempfile::tempdir().unwrap();
@@ -40,10 +40,56 @@ pub(crate) async fn many_single_inserts_leave_few_files() {
         repository.insert(vec![row(user, &format!("{index}"))]).await.unwrap();
     }
     // Each insert alone would leave three: its rows, its version and its transaction.
-    eventually("the files of 300 single inserts became fewer than 60", || files(folder.path()).len() < 60).await;
-    assert!(versions(folder.path()) < 20, "{} versions", versions(folder.path()));
+    // A removal deletes versions last, so both counts are waited for.
+    let few = || files(folder.path()).len() < 60 && versions(folder.path()) < 20;
+    eventually("the files of 300 single inserts became fewer than 60, with fewer than 20 versions", few).await;
     assert_eq!(repository.list(user, None, 1000).await.unwrap().items.len(), 300);
     assert_eq!(repository.search(user, &[1.0, 0.0, 0.0, 0.0], 1000, 0.9).await.unwrap().len(), 300);
+}
+
+/// Whether any file holds these bytes.
+fn on_disk(folder: &Path, text: &str) -> bool {
+    let holds = |file| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()));
+    files(folder).iter().any(holds)
+}
+
+fn tidy(folder: &Path) -> LanceDbOptions {
+    LanceDbOptions { compact_when_idle: Duration::from_millis(200), timeout: Duration::from_secs(2), ..options(folder) }
+}
+
+pub(crate) async fn what_was_deleted_leaves_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(tidy(folder.path())).await;
+    let (user, other) = (user_id(), user_id());
+    let canary = row(user, "canary-4711-secret-place");
+    repository.insert(vec![canary.clone(), row(other, "bystander-0815-stays-here")]).await.unwrap();
+    for index in 0..20 {
+        repository.insert(vec![row(other, &format!("{index}"))]).await.unwrap();
+    }
+    assert!(on_disk(folder.path(), "canary-4711"));
+    let mut changed = canary;
+    changed.memory.text = palavra_domain::MemoryText::parse("changed-2323-secret-place").unwrap();
+    repository.update(changed).await.unwrap().unwrap();
+    assert!(on_disk(folder.path(), "changed-2323"));
+    assert_eq!(repository.delete_all(user).await.unwrap(), 1);
+    let gone = || !on_disk(folder.path(), "canary-4711") && !on_disk(folder.path(), "changed-2323");
+    eventually("the texts of a deleted user left the disk", gone).await;
+    assert!(on_disk(folder.path(), "bystander-0815"));
+    assert_eq!(repository.list(other, None, 100).await.unwrap().items.len(), 21);
+}
+
+pub(crate) async fn what_was_replaced_leaves_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(tidy(folder.path())).await;
+    let user = user_id();
+    let first = row(user, "canary-4711-secret-place");
+    let others = (0..50).map(|index| row(user, &format!("{index}")));
+    repository.insert(others.chain([first.clone()]).collect()).await.unwrap();
+    let mut changed = first;
+    changed.memory.text = palavra_domain::MemoryText::parse("changed-2323").unwrap();
+    repository.update(changed).await.unwrap().unwrap();
+    eventually("the old text left the disk", || !on_disk(folder.path(), "canary-4711")).await;
+    assert!(on_disk(folder.path(), "changed-2323"));
 }
 
 pub(crate) async fn tidying_goes_on_beside_updates_and_deletions() {
@@ -76,4 +122,25 @@ pub(crate) async fn tidying_goes_on_beside_updates_and_deletions() {
         assert!(listed.iter().all(|memory| memory.revision == 2));
         assert_eq!(repository.search(user, &[1.0, 0.0, 0.0, 0.0], 100, 0.9).await.unwrap().len(), 12);
     }
+}
+
+pub(crate) async fn what_a_killed_process_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = user_id();
+    let repository = open(options(folder.path())).await;
+    repository.insert(vec![row(user, "kept")]).await.unwrap();
+    repository.close().await;
+    let data = folder.path().join("memories.lance/data");
+    let half = data.join("half-written.lance");
+    fs::write(&half, "rows of a commit that never was").unwrap();
+    let again = open(options(folder.path())).await;
+    assert!(!half.exists());
+    assert_eq!(versions(folder.path()), 1);
+    assert_eq!(again.list(user, None, 10).await.unwrap().items.len(), 1);
+    again.close().await;
+    // Where others may be writing it could be theirs.
+    fs::write(&half, "rows of a commit under way").unwrap();
+    let shared = open(LanceDbOptions { sole_writer: false, ..options(folder.path()) }).await;
+    assert!(half.exists());
+    assert!(shared.has_any(user).await.unwrap());
 }

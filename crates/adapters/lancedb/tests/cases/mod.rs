@@ -29,7 +29,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_table_of_somebody_else_is_refused, impossible_dimensions_are_refused, odd_folders_are_fine,
         closing_finishes_what_is_queued, two_processes_see_each_others_writes];
     all.extend(trials![files: a_burst_is_committed_together, many_single_inserts_leave_few_files,
-        tidying_goes_on_beside_updates_and_deletions]);
+        what_was_deleted_leaves_the_disk, what_was_replaced_leaves_the_disk,
+        tidying_goes_on_beside_updates_and_deletions, what_a_killed_process_left_is_removed]);
     all.extend(trials![rows: text_that_looks_like_a_query_is_only_text, a_search_stays_with_its_user,
         vectors_without_numbers_are_refused, order_of_queued_writes_is_kept, a_page_without_places_is_empty]);
     all
