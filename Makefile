@@ -23,7 +23,7 @@ demo: protoc ## Watch a scripted conversation with a simulated OpenRouter: no ke
 
 test: protoc ## Run every test, on real stores and a simulated OpenRouter
 	cargo build --workspace --bins
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 check: protoc ## Formatting, lints and the arrows between crates
 	cargo fmt --all --check

@@ -15,7 +15,8 @@ async fn a_kill_in_an_answer_leaves_the_prompt_and_a_free_chat() -> Result<()> {
     // Of another model than the first prompt's, whose extraction may come at any time.
     sim.fault(FaultRule::new(Fault::HangMidStream { after_chunks: 3 }).path(SimPath::Chat).model("sim/large"));
     let mut stream = ana.stream(&first.chat, "The prompt that is cut off", "sim/large").await?;
-    for wanted in ["turn", "delta", "delta"] {
+    // One delta: the next ones may have come with it.
+    for wanted in ["turn", "delta"] {
         let event = stream.next().await.unwrap()?;
         assert_eq!(event.name, wanted);
     }
