@@ -37,7 +37,7 @@ pub use failure::{FailureCode, TurnFailure};
 pub use ids::{ChatId, InstanceId, MemoryId, SessionId, TurnId, UserId};
 pub use memory::{EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, MemorySource, ScoredMemory};
 pub use money::Usd;
-pub use page::{MemoryCursor, Page};
+pub use page::{MemoryCursor, MemoryKey, Page};
 pub use secret::{ApiKey, Password, PasswordHash, RefreshHash, RefreshToken, SealedKey};
 pub use session::{Claims, RotateOutcome, Session};
 pub use text::{ChatTitle, DisplayName, InvalidValue, MemoryText, ModelId, Prompt, Username};

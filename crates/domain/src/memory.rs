@@ -1,6 +1,6 @@
 //! What is remembered about a user.
 
-use crate::{ChatId, MemoryCursor, MemoryId, MemoryText, Timestamp, TurnId, UserId};
+use crate::{ChatId, MemoryCursor, MemoryId, MemoryKey, MemoryText, Timestamp, TurnId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// One thing remembered about a user.
@@ -31,6 +31,12 @@ impl Memory {
     #[must_use]
     pub fn cursor(&self) -> MemoryCursor {
         MemoryCursor { created_at: self.created_at, id: self.id }
+    }
+
+    /// Its place among all memories.
+    #[must_use]
+    pub fn key(&self) -> MemoryKey {
+        MemoryKey { user: self.user_id, id: self.id }
     }
 }
 

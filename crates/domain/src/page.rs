@@ -1,6 +1,6 @@
 //! Keyset paging: stable under inserts.
 
-use crate::{MemoryId, Timestamp};
+use crate::{MemoryId, Timestamp, UserId};
 
 /// A part of a list, and where the next part begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,5 +31,14 @@ pub struct MemoryCursor {
     /// When the last memory of the page was made.
     pub created_at: Timestamp,
     /// Its id.
+    pub id: MemoryId,
+}
+
+/// A memory's place among all memories of all users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemoryKey {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
     pub id: MemoryId,
 }

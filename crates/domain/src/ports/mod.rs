@@ -3,9 +3,11 @@
 //! The doc comment of a method states its behaviour; the contract suite of the port tests that statement on every adapter.
 //! All methods are cancel-safe: a future that is dropped leaves no half-done write behind.
 
+mod archive;
 mod chats;
 mod environment;
 mod feed;
+mod inspect;
 mod limits;
 mod memories;
 mod models;
@@ -13,9 +15,11 @@ mod sessions;
 mod users;
 mod vault;
 
+pub use archive::{ChatArchive, MemoryArchive, Scan, UserArchive};
 pub use chats::ChatRepository;
 pub use environment::{Clock, IdSource};
 pub use feed::{TurnEvent, TurnFeed, TurnStarted};
+pub use inspect::{Check, Inspect, Inspection};
 pub use limits::{Cache, Decision, Quota, RateLimiter};
 pub use memories::MemoryRepository;
 pub use models::{ApiKeyInspector, ChatModel, CompletionStream, Embedder, KeyStatus, ModelCatalog};

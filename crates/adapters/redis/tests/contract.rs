@@ -1,0 +1,3 @@
+//! The contract suites.
+
+fn main() {}
