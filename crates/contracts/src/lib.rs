@@ -19,6 +19,7 @@
 // These are assertions: a broken promise has to end the case at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a contract suite is test code")]
 
+pub mod archive;
 pub mod cache;
 pub mod chats;
 pub mod feed;

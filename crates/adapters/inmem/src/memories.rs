@@ -3,8 +3,9 @@
 use crate::locked::locked;
 use async_trait::async_trait;
 use palavra_domain::{
-    EmbeddedMemory, EmbeddingSpace, Entity, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId,
-    ports::MemoryRepository,
+    EmbeddedMemory, EmbeddingSpace, Entity, Memory, MemoryCursor, MemoryId, MemoryKey, Page, ScoredMemory, StoreError,
+    UserId,
+    ports::{MemoryArchive, MemoryRepository, Scan},
 };
 use std::{
     cmp::Reverse,
@@ -133,5 +134,20 @@ impl MemoryRepository for InMemoryMemoryRepository {
         let count = memories.len();
         memories.retain(|(owner, _), _| *owner != user);
         Ok((count - memories.len()) as u64)
+    }
+}
+
+#[async_trait]
+impl MemoryArchive for InMemoryMemoryRepository {
+    async fn scan(
+        &self,
+        after: Option<MemoryKey>,
+        limit: usize,
+    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError> {
+        let memories = locked(&self.memories);
+        let above = |embedded: &&EmbeddedMemory| after.is_none_or(|after| embedded.memory.key() > after);
+        let items = memories.values().filter(above).take(limit.saturating_add(1)).cloned().collect();
+        let page = Page::from_overfull(items, limit, |embedded: &EmbeddedMemory| embedded.memory.key());
+        Ok(Page { items: page.items.into_iter().map(Ok).collect(), next: page.next })
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::locked::locked;
 use async_trait::async_trait;
-use palavra_domain::{Entity, StoreError, User, UserId, Username, ports::UserRepository};
+use palavra_domain::{
+    Entity, Page, StoreError, User, UserId, Username,
+    ports::{Scan, UserArchive, UserRepository},
+};
 use std::{collections::HashMap, sync::Mutex};
 
 /// Accounts in memory.
@@ -57,5 +60,27 @@ impl UserRepository for InMemoryUserRepository {
         };
         *stored = next.clone();
         Ok(Some(next))
+    }
+}
+
+#[async_trait]
+impl UserArchive for InMemoryUserRepository {
+    async fn scan(&self, after: Option<UserId>, limit: usize) -> Result<Scan<User, UserId>, StoreError> {
+        let users = locked(&self.users);
+        let mut ids: Vec<UserId> = users.keys().copied().filter(|id| after.is_none_or(|after| *id > after)).collect();
+        ids.sort_unstable();
+        ids.truncate(limit.saturating_add(1));
+        let Page { items, next } = Page::from_overfull(ids, limit, |id| *id);
+        Ok(Page { items: items.iter().filter_map(|id| users.get(id).cloned().map(Ok)).collect(), next })
+    }
+
+    async fn import(&self, user: &User) -> Result<(), StoreError> {
+        let mut users = locked(&self.users);
+        let name = user.username.folded();
+        if users.values().any(|other| other.id != user.id && other.username.folded() == name) {
+            return Err(StoreError::Conflict(Entity::Username));
+        }
+        users.insert(user.id, user.clone());
+        Ok(())
     }
 }

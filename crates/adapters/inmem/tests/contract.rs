@@ -1,7 +1,7 @@
 //! Every contract suite, on what is in memory and on the fakes.
 
 use palavra_contracts::{
-    Fixture, Make, cache, chats, feed, limits, make, memories, passwords, run, sessions, tokens, users, vault,
+    Fixture, Make, archive, cache, chats, feed, limits, make, memories, passwords, run, sessions, tokens, users, vault,
 };
 use palavra_domain::EmbeddingSpace;
 use palavra_inmem::{
@@ -26,6 +26,9 @@ fn main() -> ExitCode {
         sessions::trials("inmem", fresh(|| Arc::new(InMemorySessionStore::new()))),
         chats::trials("inmem", fresh(|| Arc::new(InMemoryChatRepository::new()))),
         memories::trials("inmem", fresh(|| Arc::new(InMemoryMemoryRepository::new(space())))),
+        archive::users::trials("inmem", fresh(|| Arc::new(InMemoryUserRepository::new()))),
+        archive::chats::trials("inmem", fresh(|| Arc::new(InMemoryChatRepository::new()))),
+        archive::memories::trials("inmem", fresh(|| Arc::new(InMemoryMemoryRepository::new(space())))),
         cache::trials("moka", fresh(|| Arc::new(MokaCache::new(16 << 20)))),
         limits::trials("inmem", fresh(|| Arc::new(TokenBuckets::new()))),
         feed::trials("inmem", fresh(|| Arc::new(InProcessTurnFeed::new()))),

@@ -1,7 +1,7 @@
 //! Users.
 
 use crate::{
-    columns::{Decoded, Undecodable, bytes, number, option, time, uuid},
+    columns::{Decoded, Undecodable, bytes, number, option, overfull, time, uuid},
     database::Database,
     errors::{Failure, Outcome, conflict, readable},
     schema::users,
@@ -9,7 +9,8 @@ use crate::{
 use async_trait::async_trait;
 use diesel::{prelude::*, sqlite::Sqlite};
 use palavra_domain::{
-    DisplayName, Entity, ModelId, PasswordHash, SealedKey, StoreError, User, UserId, Username, ports::UserRepository,
+    DisplayName, Entity, ModelId, Page, PasswordHash, SealedKey, StoreError, User, UserId, Username,
+    ports::{Scan, UserArchive, UserRepository},
 };
 
 /// Users in SQLite; from [`SqliteStore::users`](crate::SqliteStore::users).
@@ -24,8 +25,8 @@ impl SqliteUserRepository {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = users, check_for_backend(Sqlite))]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, check_for_backend(Sqlite), treat_none_as_null = true)]
 struct UserRow {
     id: Vec<u8>,
     revision: i64,
@@ -141,6 +142,36 @@ fn update(connection: &mut SqliteConnection, user: User) -> Outcome<Option<User>
     if there.is_some() { Err(Failure(StoreError::Stale(Entity::User))) } else { Ok(None) }
 }
 
+fn scan(connection: &mut SqliteConnection, after: Option<UserId>, limit: usize) -> Outcome<Scan<User, UserId>> {
+    // No bytes come before every id, so the first page is the same query as the others.
+    let after = after.map_or_else(Vec::new, |id| bytes(id.uuid()));
+    let found = users::table
+        .filter(users::id.gt(after))
+        .order(users::id)
+        .limit(overfull(limit))
+        .select(UserRow::as_select())
+        .load(connection)?;
+    let page = Page::from_overfull(found, limit, |last| last.id.clone());
+    let next = page.next.map(|id| readable(Entity::User, &id, uuid("id", &id))).transpose()?;
+    let items = page.items.into_iter().map(|row| row.decode().map_err(|failure| failure.0)).collect();
+    Ok(Page { items, next: next.map(UserId::new) })
+}
+
+fn import(connection: &mut SqliteConnection, user: User) -> Outcome<()> {
+    let row = UserRow::from(user);
+    let taken = users::table
+        .filter(users::folded_username.eq(&row.folded_username))
+        .filter(users::id.ne(&row.id))
+        .select(users::id)
+        .first::<Vec<u8>>(connection)
+        .optional()?;
+    if taken.is_some() {
+        return Err(Failure(StoreError::Conflict(Entity::Username)));
+    }
+    diesel::insert_into(users::table).values(&row).on_conflict(users::id).do_update().set(&row).execute(connection)?;
+    Ok(())
+}
+
 #[async_trait]
 impl UserRepository for SqliteUserRepository {
     #[tracing::instrument(name = "db.user.insert", level = "debug", skip_all)]
@@ -180,5 +211,19 @@ impl UserRepository for SqliteUserRepository {
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
         let user = user.clone();
         self.database.write(|connection| update(connection, user)).await
+    }
+}
+
+#[async_trait]
+impl UserArchive for SqliteUserRepository {
+    #[tracing::instrument(name = "db.user.scan", level = "debug", skip_all)]
+    async fn scan(&self, after: Option<UserId>, limit: usize) -> Result<Scan<User, UserId>, StoreError> {
+        self.database.read(move |connection| scan(connection, after, limit)).await
+    }
+
+    #[tracing::instrument(name = "db.user.import", level = "debug", skip_all)]
+    async fn import(&self, user: &User) -> Result<(), StoreError> {
+        let user = user.clone();
+        self.database.write(|connection| import(connection, user)).await
     }
 }

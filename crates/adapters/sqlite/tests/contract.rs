@@ -4,8 +4,8 @@
 
 mod own;
 
-use palavra_contracts::{Fixture, Make, chats, make, run, sessions, users};
-use palavra_domain::ports::{ChatRepository, SessionStore, UserRepository};
+use palavra_contracts::{Fixture, Make, archive, chats, make, run, sessions, users};
+use palavra_domain::ports::{ChatArchive, ChatRepository, SessionStore, UserArchive, UserRepository};
 use palavra_sqlite::{SqliteOptions, SqliteStore};
 use std::{path::Path, process::ExitCode, sync::Arc};
 
@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         users::trials("sqlite", fresh(|store| Arc::new(store.users()) as Arc<dyn UserRepository>)),
         sessions::trials("sqlite", fresh(|store| Arc::new(store.sessions()) as Arc<dyn SessionStore>)),
         chats::trials("sqlite", fresh(|store| Arc::new(store.chats()) as Arc<dyn ChatRepository>)),
+        archive::users::trials("sqlite", fresh(|store| Arc::new(store.users()) as Arc<dyn UserArchive>)),
+        archive::chats::trials("sqlite", fresh(|store| Arc::new(store.chats()) as Arc<dyn ChatArchive>)),
         own::trials(),
     ])
 }

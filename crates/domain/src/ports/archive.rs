@@ -4,9 +4,7 @@
 //! use cases that serve requests hold the owner-scoped ports.
 
 use super::{ChatRepository, MemoryRepository, UserRepository};
-use crate::{
-    Chat, ChatId, EmbeddedMemory, MemoryKey, Page, StoreError, Turn, TurnRef, Usage, User, UserId,
-};
+use crate::{Chat, ChatId, EmbeddedMemory, MemoryKey, Page, StoreError, Turn, TurnRef, Usage, User, UserId};
 use async_trait::async_trait;
 
 /// A part of all records of a store, in the order of their keys. A record that cannot be read is its `Corrupt` error, in
@@ -65,9 +63,6 @@ pub trait ChatArchive: ChatRepository {
 pub trait MemoryArchive: MemoryRepository {
     /// Up to `limit` memories by their user, then their id, from above `after`. Every memory that is there throughout a scan
     /// is met exactly once.
-    async fn scan(
-        &self,
-        after: Option<MemoryKey>,
-        limit: usize,
-    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError>;
+    async fn scan(&self, after: Option<MemoryKey>, limit: usize)
+    -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError>;
 }

@@ -6,7 +6,8 @@ use crate::locked::locked;
 use async_trait::async_trait;
 use palavra_domain::{
     BeginOutcome, BeginTurn, Chat, ChatId, ChatTitle, Checkpoint, Exchange, JobOutcome, Lease, Page, RememberTask,
-    SettleOutcome, Settlement, StoreError, Timestamp, Turn, TurnRef, TurnStatus, UserId, ports::ChatRepository,
+    SettleOutcome, Settlement, StoreError, Timestamp, Turn, TurnRef, TurnStatus, Usage, UserId,
+    ports::{ChatArchive, ChatRepository, Scan},
 };
 use std::sync::Mutex;
 use store::Store;
@@ -138,5 +139,43 @@ impl ChatRepository for InMemoryChatRepository {
 
     async fn memory_backlog(&self) -> Result<u64, StoreError> {
         Ok(locked(&self.store).backlog())
+    }
+}
+
+#[async_trait]
+impl ChatArchive for InMemoryChatRepository {
+    async fn scan_chats(&self, after: Option<ChatId>, limit: usize) -> Result<Scan<Chat, ChatId>, StoreError> {
+        let store = locked(&self.store);
+        let above = store.chats().map(|(chat, _)| chat).filter(|chat| after.is_none_or(|after| chat.id > after));
+        let items = above.take(limit.saturating_add(1)).cloned().collect();
+        let page = Page::from_overfull(items, limit, |chat: &Chat| chat.id);
+        Ok(Page { items: page.items.into_iter().map(Ok).collect(), next: page.next })
+    }
+
+    async fn scan_turns(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        after: u32,
+        limit: usize,
+    ) -> Result<Scan<Turn, u32>, StoreError> {
+        let store = locked(&self.store);
+        let turns = store.own(user, chat).map_or(&[][..], |(_, turns)| turns);
+        let above = turns.iter().filter(|turn| turn.seq > after);
+        let page =
+            Page::from_overfull(above.take(limit.saturating_add(1)).cloned().collect(), limit, |turn: &Turn| turn.seq);
+        Ok(Page { items: page.items.into_iter().map(Ok).collect(), next: page.next })
+    }
+
+    async fn import(&self, chat: &Chat, turns: &[Turn]) -> Result<(), StoreError> {
+        locked(&self.store).import(chat, turns)
+    }
+
+    async fn correct_totals(&self, user: UserId, chat: ChatId, from: Usage, to: Usage) -> Result<bool, StoreError> {
+        Ok(locked(&self.store).correct_totals(user, chat, from, to))
+    }
+
+    async fn parked_jobs(&self, limit: usize) -> Result<Vec<TurnRef>, StoreError> {
+        Ok(locked(&self.store).parked(limit))
     }
 }

@@ -187,6 +187,44 @@ impl Store {
         released
     }
 
+    pub(super) fn import(&mut self, chat: &Chat, turns: &[Turn]) -> Result<(), StoreError> {
+        let stored = self.chats.get(&chat.id);
+        if stored.is_some_and(|(stored, _)| stored.user_id != chat.user_id) {
+            return Err(StoreError::Conflict(Entity::Chat));
+        }
+        let mut merged = stored.map(|(_, turns)| turns.clone()).unwrap_or_default();
+        for turn in turns {
+            let place = merged.iter().position(|stored| stored.id == turn.id);
+            if place.is_none() && self.turn_ids.contains(&turn.id) {
+                return Err(StoreError::Conflict(Entity::Turn));
+            }
+            place.map(|place| merged.remove(place));
+            if merged.iter().any(|stored| stored.seq == turn.seq) {
+                return Err(StoreError::Conflict(Entity::Turn));
+            }
+            merged.push(turn.clone());
+        }
+        merged.sort_by_key(|turn| turn.seq);
+        self.turn_ids.extend(turns.iter().map(|turn| turn.id));
+        self.chats.insert(chat.id, (chat.clone(), merged));
+        Ok(())
+    }
+
+    pub(super) fn correct_totals(&mut self, user: UserId, chat: ChatId, from: Usage, to: Usage) -> bool {
+        let stored = self.own_mut(user, chat).map(|(chat, _)| chat);
+        let Some(stored) = stored.filter(|chat| chat.active.is_none() && chat.totals == from) else { return false };
+        stored.totals = to;
+        true
+    }
+
+    pub(super) fn parked(&self, limit: usize) -> Vec<TurnRef> {
+        let turns = self.chats().flat_map(|(_, turns)| turns);
+        let mut parked: Vec<&Turn> =
+            turns.filter(|turn| turn.memory_job.is_some_and(|job| job.state == JobState::Parked)).collect();
+        parked.sort_by_key(|turn| (turn.created_at, turn.id));
+        parked.into_iter().take(limit).map(Turn::reference).collect()
+    }
+
     pub(super) fn backlog(&self) -> u64 {
         let jobs = self.chats().flat_map(|(_, turns)| turns).filter_map(|turn| turn.memory_job);
         jobs.filter(|job| matches!(job.state, JobState::Waiting | JobState::Claimed)).count() as u64

@@ -1,5 +1,6 @@
 //! Chats and turns.
 
+mod archive;
 mod jobs;
 mod reads;
 mod rows;

@@ -11,11 +11,11 @@ use palavra_domain::{
     Timestamp, Turn, TurnId, TurnStatus, Usage, Usd, UserId,
 };
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = chats, check_for_backend(Sqlite))]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = chats, check_for_backend(Sqlite), treat_none_as_null = true)]
 pub(super) struct ChatRow {
     pub(super) id: Vec<u8>,
-    user_id: Vec<u8>,
+    pub(super) user_id: Vec<u8>,
     title: String,
     turns: i64,
     #[diesel(embed)]
@@ -110,10 +110,10 @@ fn lease(owner: Option<Vec<u8>>, until: Option<i64>) -> Decoded<Option<Lease>> {
     Ok(owner.zip(until).map(|(owner, until)| Lease { owner: InstanceId::new(owner), until }))
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = turns, check_for_backend(Sqlite))]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = turns, check_for_backend(Sqlite), treat_none_as_null = true)]
 pub(super) struct TurnRow {
-    id: Vec<u8>,
+    pub(super) id: Vec<u8>,
     chat_id: Vec<u8>,
     user_id: Vec<u8>,
     pub(super) seq: i64,
