@@ -28,6 +28,7 @@ pub mod limits;
 pub mod memories;
 pub mod passwords;
 pub mod samples;
+mod servers;
 pub mod sessions;
 mod support;
 pub mod tokens;
@@ -35,3 +36,4 @@ pub mod users;
 pub mod vault;
 
 pub use harness::{Fixture, Make, make, run};
+pub use servers::{ignored, server};
