@@ -6,6 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 /// How long an ended session is kept, for a spent refresh token to be recognised.
 const KEEP_ENDED_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often it is looked for what is over, in the time of a lease: a chat is freed so much later than it could be at most.
+const SWEEPS_A_LEASE: u32 = 4;
 /// How many turns are taken up at once.
 const BATCH: usize = 100;
 
@@ -32,10 +34,11 @@ impl Housekeeping {
         Ok((turns, jobs))
     }
 
-    /// Frees what a lost task left behind, and forgets old sessions, until the process ends.
+    /// Frees what a lost task or a dead instance left behind, and forgets old sessions, until the process ends. Every
+    /// instance does so: each step may be done by several at once, and is done once.
     pub async fn run(&self) {
         loop {
-            tokio::time::sleep(self.policy.lease).await;
+            tokio::time::sleep(self.policy.lease / SWEEPS_A_LEASE).await;
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed; it will be tried again");
             }

@@ -103,6 +103,13 @@ impl MemoryRepository for InMemoryMemoryRepository {
         Ok(Page::from_overfull(items, limit, Memory::cursor))
     }
 
+    async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+        let mut found: Vec<EmbeddedMemory> = own(&locked(&self.memories), user).cloned().collect();
+        found.sort_by_key(|embedded| Reverse(embedded.memory.cursor()));
+        found.truncate(limit);
+        Ok(found)
+    }
+
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
         Ok(own(&locked(&self.memories), user).next().is_some())
     }

@@ -11,7 +11,7 @@ use lancedb::{
     DistanceType, Table,
     query::{ColumnOrdering, ExecutableQuery, QueryBase as _, Select},
 };
-use palavra_domain::{Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId};
+use palavra_domain::{EmbeddedMemory, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
@@ -68,6 +68,30 @@ impl Reader {
         }
         let next = if more { items.last().map(Memory::cursor) } else { None };
         Ok(Page { items, next })
+    }
+
+    /// A user's memories with their vectors, newest first.
+    pub(crate) async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+        let order = [CREATED_AT, ID].map(|column| ColumnOrdering::desc_nulls_last(column.to_owned()));
+        let columns: Vec<&str> = RECORD.into_iter().chain([VECTOR]).collect();
+        let query = self
+            .table
+            .query()
+            .only_if_expr(filters::of_user(user))
+            .select(Select::columns(&columns))
+            .order_by(Some(order.into()))
+            .limit(limit.min(MAX_LIMIT));
+        let mut all = Vec::new();
+        for batch in self.rows(query).await? {
+            let vectors = rows::vectors(&batch).map_err(errors::corrupt)?;
+            let memories = rows::memories(&batch).map_err(errors::corrupt)?;
+            for (memory, vector) in memories.into_iter().zip(vectors) {
+                all.extend(
+                    readable([memory]).into_iter().map(|memory| EmbeddedMemory { memory, vector: vector.clone() }),
+                );
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) async fn search(

@@ -165,6 +165,10 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.reader.list(user, before, limit).await
     }
 
+    async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+        self.reader.embedded(user, limit).await
+    }
+
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
         let Some(presence) = &self.presence else {
             return self.reader.has_any(user).await;

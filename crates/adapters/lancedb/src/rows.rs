@@ -1,6 +1,8 @@
 //! Memories as rows, and rows as memories.
 
-use crate::schema::{CREATED_AT, ID, KIND, ORIGIN, REVISION, SOURCE_CHAT, SOURCE_TURN, TEXT, UPDATED_AT, USER_ID};
+use crate::schema::{
+    CREATED_AT, ID, KIND, ORIGIN, REVISION, SOURCE_CHAT, SOURCE_TURN, TEXT, UPDATED_AT, USER_ID, VECTOR,
+};
 use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray,
     cast::AsArray,
@@ -38,13 +40,13 @@ pub(crate) fn to_batch(schema: &SchemaRef, rows: &[EmbeddedMemory]) -> Result<Re
         maybe(|source| source.turn.to_string()),
         numbers(|memory| memory.created_at.as_millis()),
         numbers(|memory| memory.updated_at.as_millis()),
-        vectors(schema, rows)?,
+        vector_column(schema, rows)?,
     ];
     RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
-fn vectors(schema: &SchemaRef, rows: &[EmbeddedMemory]) -> Result<ArrayRef, ArrowError> {
-    let (item, dimensions) = match schema.field_with_name(crate::schema::VECTOR)?.data_type() {
+fn vector_column(schema: &SchemaRef, rows: &[EmbeddedMemory]) -> Result<ArrayRef, ArrowError> {
+    let (item, dimensions) = match schema.field_with_name(VECTOR)?.data_type() {
         DataType::FixedSizeList(item, dimensions) => (Arc::clone(item), *dimensions),
         other => return Err(ArrowError::SchemaError(format!("vectors are {other}"))),
     };
@@ -63,6 +65,18 @@ fn text_hash(text: &MemoryText) -> String {
 pub(crate) fn memories(batch: &RecordBatch) -> Result<Vec<Result<Memory, String>>, String> {
     let columns = Columns::of(batch)?;
     Ok((0..batch.num_rows()).map(|row| columns.memory(row)).collect())
+}
+
+/// The vectors of a batch, a row each.
+pub(crate) fn vectors(batch: &RecordBatch) -> Result<Vec<Vec<f32>>, String> {
+    let column = batch.column_by_name(VECTOR).and_then(|column| column.as_fixed_size_list_opt());
+    let column = column.ok_or_else(|| format!("the rows have no {VECTOR}"))?;
+    let numbers = |row| {
+        let numbers = column.value(row);
+        let numbers = numbers.as_primitive_opt::<Float32Type>().ok_or("the vectors are not of f32")?;
+        Ok(numbers.values().to_vec())
+    };
+    (0..column.len()).map(numbers).collect()
 }
 
 /// Which memories the rows are.

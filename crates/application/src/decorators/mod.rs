@@ -1,7 +1,9 @@
 //! Implementations of a port over another implementation of it.
 
 mod cached;
+mod hot;
 mod retried;
 
 pub use cached::{CachedSessionStore, CachedUserRepository};
+pub use hot::HotMemoryRepository;
 pub use retried::{RetriedChatModel, RetriedEmbedder, RetryPolicy};

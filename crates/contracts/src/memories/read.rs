@@ -3,15 +3,16 @@
 use super::{Memories, insert, made_at, search, texts};
 use crate::{
     harness::{Case, cases},
-    samples::{embedded, user_id},
+    samples::{TEXTS, embedded, user_id},
 };
-use palavra_domain::{MemoryCursor, MemoryId, UserId, ports::MemoryRepository};
+use palavra_domain::{EmbeddedMemory, MemoryCursor, MemoryId, UserId, ports::MemoryRepository};
 
 pub(super) fn cases() -> Vec<Case<dyn MemoryRepository>> {
     cases![
         memories_are_listed_newest_first,
         pages_are_stable_under_inserts,
         a_list_goes_on_below_a_deleted_memory,
+        embedded_memories_come_newest_first_with_their_vectors,
         the_nearest_are_found_first,
         length_does_not_count,
         a_search_finds_ones_own_among_many,
@@ -64,6 +65,24 @@ async fn a_list_goes_on_below_a_deleted_memory(port: Memories) {
     let (_, next) = page(&port, user, None, 2).await;
     assert!(port.delete(user, memories[1].id).await.unwrap());
     assert_eq!(page(&port, user, next, 2).await, (vec![memories[2].id, memories[3].id], None));
+}
+
+async fn embedded_memories_come_newest_first_with_their_vectors(port: Memories) {
+    let user = user_id();
+    assert!(port.embedded(user, 10).await.unwrap().is_empty());
+    let mut all: Vec<EmbeddedMemory> = Vec::new();
+    for (text, degrees) in TEXTS.into_iter().zip([0.0, 17.0, 90.0, 179.0]) {
+        let embedded = embedded(user, text, port.space().dimensions, degrees);
+        port.insert(vec![embedded.clone()]).await.unwrap();
+        insert(&port, user_id(), "of another", degrees).await;
+        all.insert(0, embedded);
+    }
+    assert_eq!(port.embedded(user, 10).await.unwrap(), all);
+    assert_eq!(port.embedded(user, 2).await.unwrap(), all[..2]);
+    let gone = &all[1].memory;
+    assert!(port.delete(user, gone.id).await.unwrap());
+    all.remove(1);
+    assert_eq!(port.embedded(user, 10).await.unwrap(), all);
 }
 
 async fn the_nearest_are_found_first(port: Memories) {

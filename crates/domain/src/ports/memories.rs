@@ -35,6 +35,9 @@ pub trait MemoryRepository: Send + Sync {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError>;
 
+    /// The user's memories with their vectors, newest first, at most `limit`.
+    async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError>;
+
     /// Whether the user has any memory.
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError>;
 
