@@ -25,6 +25,7 @@ pub mod chats;
 pub mod feed;
 mod harness;
 pub mod limits;
+mod link;
 pub mod memories;
 pub mod passwords;
 pub mod samples;
@@ -36,4 +37,5 @@ pub mod users;
 pub mod vault;
 
 pub use harness::{Fixture, Make, make, run};
+pub use link::Link;
 pub use servers::{ignored, server};

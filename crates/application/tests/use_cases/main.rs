@@ -6,6 +6,7 @@ mod cached;
 mod context;
 mod failures;
 mod flaky;
+mod hot;
 mod housekeeping;
 mod logins;
 mod prompts;
