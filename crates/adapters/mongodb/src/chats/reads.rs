@@ -1,6 +1,6 @@
 //! What is read of chats and turns.
 
-use super::{MongoChatRepository, limit as bson_limit, overfull, owned};
+use super::{MongoChatRepository, limit as bson_limit, overfull, owned, turns::begun};
 use crate::documents::{decode_chat, decode_turn, id, uuid};
 use futures::TryStreamExt as _;
 use mongodb::{
@@ -77,15 +77,24 @@ impl MongoChatRepository {
         if let Some(before) = before {
             filter.insert("seq", doc! {"$lt": i64::from(before)});
         }
-        // Turns whose chat a crash has left without them are not shown.
-        let (there, found) = tokio::join!(
-            self.is_there(user, chat),
+        let chat = async {
+            let projection = doc! {"active": 1, "turns": 1};
+            self.chats.find_one(owned(user, chat)).projection(projection).await
+        };
+        let (chat, found) = tokio::join!(
+            self.store.limited(chat),
             self.store.limited(documents(&self.turns, filter, doc! {"seq": -1}, overfull(limit)))
         );
-        if !there? {
-            return Ok(Page { items: Vec::new(), next: None });
+        // Turns that a crash has left without their chat are not shown.
+        let Some(chat) = chat? else { return Ok(Page { items: Vec::new(), next: None }) };
+        let mut found = found?;
+        // One that has no document of its own yet is.
+        if let Some(begun) = begun(&chat).filter(|begun| before.is_none_or(|before| seq_of(begun) < before)) {
+            if found.iter().all(|turn| turn.get("_id") != begun.get("_id")) {
+                found.insert(0, begun);
+            }
         }
-        let page = Page::from_overfull(found?, limit, seq_of);
+        let page = Page::from_overfull(found, limit, seq_of);
         let items = page.items.into_iter().rev().filter_map(|turn| decode_turn(turn).ok()).collect();
         Ok(Page { items, next: page.next })
     }

@@ -175,7 +175,7 @@ impl MongoChatRepository {
     pub(super) async fn interrupt(&self, turn: TurnRef, now: Timestamp) -> Result<bool, StoreError> {
         let chat = self.busy_chat(turn).await?;
         if let Some(begun) = chat.as_ref().and_then(begun) {
-            self.write_down_again(chat.as_ref(), begun).await?;
+            self.write_down_again(begun).await?;
         }
         let end = doc! {"status": TurnStatus::Interrupted.as_str(), "finished_at": now.as_millis()};
         let ended = self.end(turn, end).await?;
@@ -194,9 +194,7 @@ impl MongoChatRepository {
     }
 
     /// Gives a turn its document if the process that began it died before it did so.
-    async fn write_down_again(&self, chat: Option<&Document>, mut begun: Document) -> Result<(), StoreError> {
-        let turns = chat.and_then(|chat| chat.get_i64("turns").ok()).unwrap_or_default();
-        begun.insert("seq", turns);
+    async fn write_down_again(&self, begun: Document) -> Result<(), StoreError> {
         match self.turns.insert_one(begun).await {
             Ok(_) => Ok(()),
             Err(error) if is_duplicate(&error) => Ok(()),
@@ -242,9 +240,12 @@ fn pending_only(turn: TurnRef) -> Document {
     filter
 }
 
-/// The turn that is written into a chat until it has a document of its own.
-fn begun(chat: &Document) -> Option<Document> {
-    chat.get_document("active").ok()?.get_document("begun").ok().cloned()
+/// The turn that a busy chat was begun with, in case it has no document of its own yet.
+pub(super) fn begun(chat: &Document) -> Option<Document> {
+    let mut begun = chat.get_document("active").ok()?.get_document("begun").ok()?.clone();
+    // The last of those that the chat counts.
+    begun.insert("seq", chat.get_i64("turns").ok()?);
+    Some(begun)
 }
 
 /// The number of the turn after those that a chat counted.
