@@ -21,9 +21,9 @@ demo: protoc ## Watch a scripted conversation with a simulated OpenRouter: no ke
 	cargo build --workspace --bins
 	$(CARGO_TARGET_DIR)/debug/demo
 
-test: protoc ## Run every test, on real stores and a simulated OpenRouter
+test: protoc ## Run every test, on throw-away real servers and a simulated OpenRouter
 	cargo build --workspace --bins
-	cargo test --workspace --no-fail-fast
+	tests/with-servers tests/run
 
 check: protoc ## Formatting, lints and the arrows between crates
 	cargo fmt --all --check
@@ -35,7 +35,7 @@ arrows: # Which crate may depend on which
 
 bench: protoc ## Requests a second, latencies, extraction backlog and memory, with an optimised build (cold: 45 minutes)
 	cargo build --profile bench --workspace --bins
-	$(CARGO_TARGET_DIR)/release/bench $(BENCH)
+	tests/with-servers $(CARGO_TARGET_DIR)/release/bench $(BENCH)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -32,6 +32,9 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Several drivers speak TLS, and two providers of its cryptography are linked: the choice must not be left open. It fails
+    // only when it was made before.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Command::Serve = arguments.command.unwrap_or(Command::Serve);
     let served = match Settings::load(arguments.config.as_deref()) {
         Ok(settings) => serve::serve(settings).await,

@@ -2,7 +2,6 @@
 
 use crate::{
     compose::{Composed, compose},
-    data_dir::DataDir,
     readiness::Stores,
     settings::Settings,
     telemetry,
@@ -22,9 +21,10 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(settings: Settings) -> Result<()> {
     telemetry::log(&settings.log)?;
     let prometheus = telemetry::count()?;
-    let data = DataDir::lock(&settings.data_dir)?;
-    let Composed { app, tasks, ids, memories, ports } = compose(&settings, &data).await?;
-    app.housekeeping.take_over().await.context("cannot take over from the process before")?;
+    let Composed { app, tasks, ids, memories, ports, chats_are_ours, _data } = compose(&settings).await?;
+    if chats_are_ours {
+        app.housekeeping.take_over().await.context("cannot take over from the process before")?;
+    }
 
     let listen = settings.http.listen;
     let listener = TcpListener::bind(listen)

@@ -15,6 +15,8 @@ mod hosts;
 #[cfg(test)]
 mod needles;
 #[cfg(test)]
+mod polyglot;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod secrets;

@@ -39,7 +39,7 @@ impl Database {
 /// An open database file. Cheap to clone; the file is closed when the last clone and the last repository are gone.
 #[derive(Clone)]
 pub struct SqliteStore {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl fmt::Debug for SqliteStore {

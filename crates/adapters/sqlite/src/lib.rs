@@ -14,6 +14,7 @@ mod chats;
 mod columns;
 mod database;
 mod errors;
+mod inspect;
 mod migrate;
 mod open;
 mod options;

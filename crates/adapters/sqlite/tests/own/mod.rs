@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use palavra_contracts::samples::{at, begin_in, begin_new, complete, lease, session, usage, user, user_id};
 use palavra_domain::{
     BeginOutcome, BeginTurn, Entity, JobState, RotateOutcome, Settlement, StoreError, Turn, UserId,
-    ports::{ChatRepository, SessionStore, UserRepository},
+    ports::{ChatRepository, Inspect, SessionStore, UserRepository},
 };
 use palavra_sqlite::{OpenError, SqliteChatRepository, SqliteOptions, SqliteStore, Synchronous};
 use std::{
@@ -29,6 +29,7 @@ macro_rules! trials {
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
         reopening_keeps_everything,
+        it_tells_how_it_is,
         a_newer_schema_is_refused,
         a_file_that_is_no_database_is_refused,
         a_folder_that_is_not_there_is_refused,
@@ -44,6 +45,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_refused_write_takes_no_other_with_it,
         the_process_own_connections_close,
     ]
+}
+
+async fn it_tells_how_it_is(folder: &Path) {
+    let inspection = open(folder).await.inspect().await.unwrap();
+    assert!(inspection.product.starts_with("SQLite 3."), "{inspection:?}");
+    assert!(!inspection.checks.is_empty() && inspection.checks.iter().all(|check| check.ok), "{inspection:?}");
 }
 
 /// A connection of somebody else to the same file.

@@ -1,44 +1,59 @@
-//! Settings: `config/default.toml` < the profile's file < `--config` < environment.
+//! The sections, as `config/default.toml` explains them.
 
-use anyhow::{Context, Result, bail, ensure};
-use figment::{
-    Figment,
-    providers::{Env, Format, Toml},
-};
 use serde::{Deserialize, Deserializer};
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-const DEFAULTS: &str = include_str!("../../../config/default.toml");
-const EMBEDDED: &str = include_str!("../../../config/embedded.toml");
-const ENVIRONMENT: &str = "PALAVRA__";
-
-/// All settings. The comments are in `config/default.toml`, a line a key.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
-    #[serde(rename = "profile")]
-    _profile: Profile,
-    pub(crate) data_dir: PathBuf,
-    pub(crate) http: Http,
-    pub(crate) openrouter: OpenRouter,
-    pub(crate) embeddings: Embeddings,
-    pub(crate) chat: Chat,
-    pub(crate) memory: Memory,
-    pub(crate) security: Security,
-    pub(crate) sqlite: Sqlite,
-    pub(crate) lancedb: LanceDb,
-    pub(crate) cache: CacheSettings,
-    pub(crate) log: Log,
+/// A preset of stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Profile {
+    Embedded,
+    Polyglot,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// Which store keeps what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stores {
+    pub(crate) users: Relational,
+    pub(crate) sessions: Relational,
+    pub(crate) chats: Documents,
+    pub(crate) memories: Vectors,
+    pub(crate) cache: Caching,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Profile {
-    Embedded,
+pub(crate) enum Relational {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Documents {
+    Sqlite,
+    MongoDb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Vectors {
+    LanceDb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Caching {
+    InMem,
+    Redis,
+}
+
+impl Stores {
+    /// Whether some of it lives in the data folder's database.
+    pub(crate) fn use_sqlite(&self) -> bool {
+        self.users == Relational::Sqlite || self.sessions == Relational::Sqlite || self.chats == Documents::Sqlite
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,6 +108,8 @@ pub(crate) struct Chat {
     pub(crate) prompt_max_chars: usize,
     #[serde(with = "humantime_serde")]
     pub(crate) generation_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(crate) lease: Duration,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +121,7 @@ pub(crate) struct Memory {
     pub(crate) recall_limit: usize,
     #[serde(with = "humantime_serde")]
     pub(crate) recall_timeout: Duration,
+    pub(crate) hot_mib: usize,
     pub(crate) workers: usize,
     #[serde(with = "humantime_serde")]
     pub(crate) job_timeout: Duration,
@@ -140,6 +158,42 @@ pub(crate) struct Sqlite {
 pub(crate) enum Synchronous {
     Full,
     Normal,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Postgres {
+    #[serde(deserialize_with = "text")]
+    pub(crate) url: String,
+    #[serde(deserialize_with = "text")]
+    pub(crate) ca_file: String,
+    pub(crate) max_connections: usize,
+    #[serde(with = "humantime_serde")]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MongoDb {
+    #[serde(deserialize_with = "text")]
+    pub(crate) url: String,
+    #[serde(deserialize_with = "text")]
+    pub(crate) database: String,
+    pub(crate) max_connections: u32,
+    #[serde(with = "humantime_serde")]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redis {
+    #[serde(deserialize_with = "text")]
+    pub(crate) url: String,
+    #[serde(deserialize_with = "text")]
+    pub(crate) key_prefix: String,
+    pub(crate) max_connections: usize,
+    #[serde(with = "humantime_serde")]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Deserialize)]
@@ -190,82 +244,4 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
         Text::Integer(number) => number.to_string(),
         Text::Truth(truth) => truth.to_string(),
     })
-}
-
-impl Settings {
-    /// Reads the settings, with `file` between the profile's and the environment.
-    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(EMBEDDED));
-        if let Some(file) = file {
-            ensure!(file.is_file(), "there is no settings file {}: correct --config", file.display());
-            figment = figment.merge(Toml::file_exact(file));
-        }
-        let figment = figment.merge(Env::prefixed(ENVIRONMENT).split("__"));
-        let settings: Self = figment
-            .extract()
-            .context("the settings are not right: correct the key named here (config/default.toml explains each)")?;
-        settings.check()?;
-        Ok(settings)
-    }
-
-    fn check(&self) -> Result<()> {
-        let memory = &self.memory;
-        ensure!(
-            (-1.0..=1.0).contains(&memory.min_score),
-            "memory.min_score is a cosine: set it between -1 and 1 (PALAVRA__MEMORY__MIN_SCORE)"
-        );
-        for (name, value) in [
-            ("memory.workers", memory.workers),
-            ("memory.recall_limit", memory.recall_limit),
-            ("sqlite.readers", self.sqlite.readers),
-            ("embeddings.dimensions", self.embeddings.dimensions),
-            ("chat.prompt_max_chars", self.chat.prompt_max_chars),
-            ("security.login_attempts", self.security.login_attempts as usize),
-        ] {
-            ensure!(value > 0, "{name} must be at least 1");
-        }
-        if self.chat.default_context_tokens < 512 {
-            bail!("chat.default_context_tokens must be at least 512");
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_of_the_defaults_is_explained_and_known() {
-        let settings: Settings = Figment::from(Toml::string(DEFAULTS)).extract().unwrap();
-        settings.check().unwrap();
-        let lines: Vec<&str> = DEFAULTS.lines().collect();
-        let mut explained = false;
-        for line in lines {
-            match line.chars().next() {
-                Some('#') => explained = true,
-                Some('[') | None => explained = false,
-                Some(_) => assert!(explained, "no comment above {line}"),
-            }
-        }
-    }
-
-    #[test]
-    fn unknown_keys_and_wrong_types_name_the_key() {
-        for (toml, named) in
-            [("[http]\nport = 1", "port"), ("[http]\nlisten = 5", "listen"), ("profile = \"x\"", "profile")]
-        {
-            let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml));
-            let error = figment.extract::<Settings>().err().unwrap().to_string();
-            assert!(error.contains(named), "{error}");
-        }
-    }
-
-    #[test]
-    fn texts_may_look_like_numbers() {
-        let figment =
-            Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[embeddings]\napi_key = 12345\nmodel = true"));
-        let settings: Settings = figment.extract().unwrap();
-        assert_eq!((settings.embeddings.api_key.as_str(), settings.embeddings.model.as_str()), ("12345", "true"));
-    }
 }

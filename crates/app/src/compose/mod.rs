@@ -1,33 +1,39 @@
 //! Composition: the only place that names adapters.
 
+mod stores;
+
+pub(crate) use stores::Stores;
+
 use crate::{
     data_dir::DataDir,
     environment::{SystemClock, UuidSource},
-    settings::{LanceDb, Security, Settings, Synchronous},
+    settings::{Security, Settings},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use palavra_application::{
     Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks,
-    decorators::{CachedSessionStore, CachedUserRepository, RetriedChatModel, RetriedEmbedder, RetryPolicy},
+    decorators::{
+        CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetriedEmbedder, RetryPolicy,
+    },
 };
 use palavra_domain::{
     ApiKey, EmbeddingSpace, InstanceId, ModelId,
-    ports::{Cache, Clock, Embedder, IdSource, MemoryRepository, Quota},
+    ports::{ChatRepository, Clock, Embedder, IdSource, MemoryRepository, Quota, UserRepository},
 };
-use palavra_inmem::{InProcessTurnFeed, MokaCache, TokenBuckets};
-use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
+use palavra_inmem::InProcessTurnFeed;
+use palavra_lancedb::LanceDbMemoryRepository;
 use palavra_openrouter::{
     EmbeddingServerConfig, OpenRouterCatalog, OpenRouterChatModel, OpenRouterClient, OpenRouterConfig,
     OpenRouterEmbedder, OpenRouterKeyInspector,
 };
-use palavra_sqlite::{SqliteOptions, SqliteStore};
 use palavra_vault::{Argon2Hasher, Argon2Options, JwtIssuer, JwtOptions, KeyRing, XChaChaVault};
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 
-/// How long a turn or a job is taken for alive without a sign of life, and how often it gives one.
-const LEASE: Duration = Duration::from_secs(60);
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// An answer under way gives this many signs of life in the time in which it would be taken for dead.
+const SIGNS_A_LEASE: u32 = 6;
+/// And at least one in this time, so that little of it is lost when its process dies.
+const CHECKPOINT_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// Who signs access tokens, and for whom.
 const ISSUER: &str = "palavra";
 
@@ -38,28 +44,36 @@ pub(crate) struct Composed {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) ports: Arc<Ports>,
     pub(crate) memories: Arc<LanceDbMemoryRepository>,
+    /// Whether the chats are this process's alone.
+    pub(crate) chats_are_ours: bool,
+    /// Locked while this lives.
+    pub(crate) _data: Option<DataDir>,
 }
 
-/// Opens the stores of the embedded profile and composes the use cases over them.
-pub(crate) async fn compose(settings: &Settings, data: &DataDir) -> Result<Composed> {
-    let (jwt_keys, master_keys) = keys(&settings.security, data)?;
-    let space = EmbeddingSpace { model: settings.embeddings.model.clone(), dimensions: settings.embeddings.dimensions };
-    let sqlite = open_sqlite(settings, data).await?;
-    let memories = Arc::new(open_lancedb(&settings.lancedb, data, space.clone()).await?);
+/// Opens the stores that the settings name; locks the data folder when any of them lives there.
+pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores> {
+    let data = if settings.use_data_folder() { Some(DataDir::lock(&settings.data_dir)?) } else { None };
+    stores::open(settings, data).await
+}
+
+/// Opens the stores and composes the use cases over them.
+pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
+    let stores = open_stores(settings).await?;
+    let (jwt_keys, master_keys) = keys(&settings.security, stores.data.as_ref())?;
     let openrouter = openrouter(settings)?;
-    let cache: Arc<dyn Cache> = Arc::new(MokaCache::new(settings.cache.max_mib << 20));
+    let Stores { users, sessions, chats, memories, cache, limiter, chats_are_ours, data, inspected: _ } = stores;
     let ttl = settings.cache.ttl;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
     let retry = RetryPolicy::default();
-    let embedder = embedder(settings, &openrouter, space)?;
+    let embedder = embedder(settings, &openrouter, memories.space().clone())?;
 
     let ports = Ports {
-        users: Arc::new(CachedUserRepository::new(Arc::new(sqlite.users()), Arc::clone(&cache), ttl)),
-        sessions: Arc::new(CachedSessionStore::new(Arc::new(sqlite.sessions()), cache, ttl)),
-        chats: Arc::new(sqlite.chats()),
-        memories: Arc::clone(&memories) as Arc<dyn MemoryRepository>,
-        limiter: Arc::new(TokenBuckets::new()),
+        users: Arc::new(CachedUserRepository::new(users as Arc<dyn UserRepository>, Arc::clone(&cache), ttl)),
+        sessions: Arc::new(CachedSessionStore::new(sessions, cache, ttl)),
+        chats: chats as Arc<dyn ChatRepository>,
+        memories: recalled(settings, Arc::clone(&memories) as Arc<dyn MemoryRepository>),
+        limiter,
         feed: Arc::new(InProcessTurnFeed::new()),
         model: Arc::new(RetriedChatModel::new(Arc::new(OpenRouterChatModel::new(openrouter.clone())), retry)),
         catalog: Arc::new(OpenRouterCatalog::new(openrouter.clone())),
@@ -79,13 +93,32 @@ pub(crate) async fn compose(settings: &Settings, data: &DataDir) -> Result<Compo
     let tasks = Tasks::here();
     let policy = policy(settings, InstanceId::new(ids.next()))?;
     let ports = Arc::new(ports);
-    Ok(Composed { app: Application::new(Arc::clone(&ports), policy, tasks.clone()), tasks, ids, ports, memories })
+    let app = Application::new(Arc::clone(&ports), policy, tasks.clone());
+    Ok(Composed { app, tasks, ids, ports, memories, chats_are_ours, _data: data })
+}
+
+/// Keeps active users' memories in process, where no other process can change them.
+fn recalled(settings: &Settings, memories: Arc<dyn MemoryRepository>) -> Arc<dyn MemoryRepository> {
+    match settings.memory.hot_mib {
+        0 => memories,
+        _ if !settings.memories_are_in_the_data_folder() => memories,
+        hot_mib => Arc::new(HotMemoryRepository::new(memories, hot_mib << 20)),
+    }
 }
 
 /// The keys of the settings; those of `secrets.toml` where the settings have none.
-fn keys(security: &Security, data: &DataDir) -> Result<(KeyRing, KeyRing)> {
+fn keys(security: &Security, data: Option<&DataDir>) -> Result<(KeyRing, KeyRing)> {
     let complete = !security.jwt_keys.is_empty() && !security.master_keys.is_empty();
-    let made = if complete { None } else { Some(data.secrets()?) };
+    let made = match data {
+        _ if complete => None,
+        Some(data) => Some(data.secrets()?),
+        None => {
+            return Err(anyhow!(
+                "no store lives in a data folder that could keep secrets: set PALAVRA__SECURITY__JWT_KEYS and \
+                 PALAVRA__SECURITY__MASTER_KEYS, each \"k1:$(openssl rand -base64 32)\", and keep them"
+            ));
+        }
+    };
     let ring = |name: &'static str, setting: &str, made: Option<&str>| {
         let text = if setting.is_empty() { made.unwrap_or_default() } else { setting };
         KeyRing::parse(name, &SecretString::from(text))
@@ -94,34 +127,6 @@ fn keys(security: &Security, data: &DataDir) -> Result<(KeyRing, KeyRing)> {
         ring("security.jwt_keys", &security.jwt_keys, made.as_ref().map(|made| made.jwt_keys.as_str()))?,
         ring("security.master_keys", &security.master_keys, made.as_ref().map(|made| made.master_keys.as_str()))?,
     ))
-}
-
-async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {
-    let options = SqliteOptions {
-        synchronous: match settings.sqlite.synchronous {
-            Synchronous::Full => palavra_sqlite::Synchronous::Full,
-            Synchronous::Normal => palavra_sqlite::Synchronous::Normal,
-        },
-        readers: settings.sqlite.readers,
-        ..SqliteOptions::default()
-    };
-    Ok(SqliteStore::open(&data.path().join("palavra.db"), options).await?)
-}
-
-async fn open_lancedb(settings: &LanceDb, data: &DataDir, space: EmbeddingSpace) -> Result<LanceDbMemoryRepository> {
-    let uri = if settings.uri.is_empty() {
-        data.path().join("lancedb").to_str().context("the data folder's name is not UTF-8: choose another")?.to_owned()
-    } else {
-        settings.uri.clone()
-    };
-    let options = LanceDbOptions {
-        write_batch_wait: settings.write_batch_wait,
-        compact_after_writes: settings.compact_after_writes,
-        cache_bytes: settings.cache_mib << 20,
-        timeout: settings.timeout,
-        ..LanceDbOptions::new(uri, space)
-    };
-    Ok(LanceDbMemoryRepository::open(options).await?)
 }
 
 fn openrouter(settings: &Settings) -> Result<OpenRouterClient> {
@@ -178,8 +183,8 @@ fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
         default_context_tokens: chat.default_context_tokens,
         system_prompt: chat.system_prompt.clone(),
         generation_timeout: chat.generation_timeout,
-        lease: LEASE,
-        checkpoint_every: CHECKPOINT_EVERY,
+        lease: chat.lease,
+        checkpoint_every: CHECKPOINT_AT_LEAST_EVERY.min(chat.lease / SIGNS_A_LEASE),
         session_ttl: security.session_ttl,
         login: LoginPolicy {
             per_name_and_address: Quota { burst: security.login_attempts, refill_every: security.login_refill },

@@ -1,0 +1,178 @@
+//! Which adapter keeps what.
+
+use crate::{
+    data_dir::DataDir,
+    settings::{Caching, Documents, Relational, Settings, Synchronous, Vectors},
+};
+use anyhow::{Context, Result};
+use palavra_domain::{
+    EmbeddingSpace,
+    ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive},
+};
+use palavra_inmem::{MokaCache, TokenBuckets};
+use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
+use palavra_sqlite::{SqliteOptions, SqliteStore};
+use std::sync::Arc;
+
+/// The stores that the settings name, open.
+pub(crate) struct Stores {
+    pub(crate) users: Arc<dyn UserArchive>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) chats: Arc<dyn ChatArchive>,
+    pub(crate) memories: Arc<LanceDbMemoryRepository>,
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) limiter: Arc<dyn RateLimiter>,
+    /// Each store once, with its name.
+    pub(crate) inspected: Vec<(&'static str, Arc<dyn Inspect>)>,
+    /// Whether the chats are this process's alone, so that whatever is pending at start-up belongs to a dead one.
+    pub(crate) chats_are_ours: bool,
+    /// Held as long as they are open.
+    pub(crate) data: Option<DataDir>,
+}
+
+/// Opens them. `data` is the locked data folder, when any of them lives there.
+pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<Stores> {
+    let mut inspected: Vec<(&'static str, Arc<dyn Inspect>)> = Vec::new();
+    let chosen = &settings.stores;
+
+    let sqlite = match &data {
+        Some(data) if chosen.use_sqlite() => Some(open_sqlite(settings, data).await?),
+        Some(_) | None => None,
+    };
+    if let Some(sqlite) = &sqlite {
+        inspected.push(("sqlite", Arc::new(sqlite.clone())));
+    }
+    let sqlite = || sqlite.as_ref().context("SQLite lives in the data folder, which is not open");
+
+    #[cfg(feature = "postgres")]
+    let postgres = if chosen.users == Relational::Postgres || chosen.sessions == Relational::Postgres {
+        let postgres = open_postgres(settings).await?;
+        inspected.push(("postgres", Arc::new(postgres.clone())));
+        Some(postgres)
+    } else {
+        None
+    };
+    #[cfg(feature = "postgres")]
+    let postgres = || postgres.as_ref().context("Postgres is not open");
+
+    let users: Arc<dyn UserArchive> = match chosen.users {
+        Relational::Sqlite => Arc::new(sqlite()?.users()),
+        #[cfg(feature = "postgres")]
+        Relational::Postgres => Arc::new(postgres()?.users()),
+        #[cfg(not(feature = "postgres"))]
+        Relational::Postgres => return Err(left_out("Postgres")),
+    };
+    let sessions: Arc<dyn SessionStore> = match chosen.sessions {
+        Relational::Sqlite => Arc::new(sqlite()?.sessions()),
+        #[cfg(feature = "postgres")]
+        Relational::Postgres => Arc::new(postgres()?.sessions()),
+        #[cfg(not(feature = "postgres"))]
+        Relational::Postgres => return Err(left_out("Postgres")),
+    };
+    let chats: Arc<dyn ChatArchive> = match chosen.chats {
+        Documents::Sqlite => Arc::new(sqlite()?.chats()),
+        #[cfg(feature = "mongodb")]
+        Documents::MongoDb => {
+            let mongodb = open_mongodb(settings).await?;
+            inspected.push(("mongodb", Arc::new(mongodb.clone())));
+            Arc::new(mongodb.chats())
+        }
+        #[cfg(not(feature = "mongodb"))]
+        Documents::MongoDb => return Err(left_out("MongoDB")),
+    };
+    let memories = match chosen.memories {
+        Vectors::LanceDb => Arc::new(open_lancedb(settings, data.as_ref()).await?),
+    };
+    inspected.push(("lancedb", Arc::clone(&memories) as Arc<dyn Inspect>));
+    let buckets: Arc<dyn RateLimiter> = Arc::new(TokenBuckets::new());
+    let (cache, limiter): (Arc<dyn Cache>, Arc<dyn RateLimiter>) = match chosen.cache {
+        Caching::InMem => (Arc::new(MokaCache::new(settings.cache.max_mib << 20)), buckets),
+        #[cfg(feature = "redis")]
+        Caching::Redis => {
+            let redis = open_redis(settings).await?;
+            inspected.push(("redis", Arc::new(redis.clone())));
+            let shared = Arc::new(redis.limiter());
+            (
+                Arc::new(redis.cache()),
+                Arc::new(palavra_application::decorators::FallbackRateLimiter::new(shared, buckets)),
+            )
+        }
+        #[cfg(not(feature = "redis"))]
+        Caching::Redis => return Err(left_out("Redis")),
+    };
+    let chats_are_ours = chosen.chats == Documents::Sqlite;
+    Ok(Stores { users, sessions, chats, memories, cache, limiter, inspected, chats_are_ours, data })
+}
+
+#[cfg(not(all(feature = "postgres", feature = "mongodb", feature = "redis")))]
+fn left_out(store: &str) -> anyhow::Error {
+    anyhow::anyhow!("this binary was built without {store}")
+}
+
+async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {
+    let options = SqliteOptions {
+        synchronous: match settings.sqlite.synchronous {
+            Synchronous::Full => palavra_sqlite::Synchronous::Full,
+            Synchronous::Normal => palavra_sqlite::Synchronous::Normal,
+        },
+        readers: settings.sqlite.readers,
+        ..SqliteOptions::default()
+    };
+    Ok(SqliteStore::open(&data.path().join("palavra.db"), options).await?)
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(settings: &Settings) -> Result<palavra_postgres::PostgresStore> {
+    let postgres = &settings.postgres;
+    let options = palavra_postgres::PostgresOptions {
+        ca_file: (!postgres.ca_file.is_empty()).then(|| postgres.ca_file.clone().into()),
+        max_connections: postgres.max_connections,
+        timeout: postgres.timeout,
+        ..palavra_postgres::PostgresOptions::new(postgres.url.as_str())
+    };
+    Ok(palavra_postgres::PostgresStore::open(options).await?)
+}
+
+#[cfg(feature = "mongodb")]
+async fn open_mongodb(settings: &Settings) -> Result<palavra_mongodb::MongoStore> {
+    let mongodb = &settings.mongodb;
+    let options = palavra_mongodb::MongoOptions {
+        database: mongodb.database.clone(),
+        max_pool_size: mongodb.max_connections,
+        timeout: mongodb.timeout,
+        ..palavra_mongodb::MongoOptions::new(mongodb.url.as_str())
+    };
+    Ok(palavra_mongodb::MongoStore::open(options).await?)
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(settings: &Settings) -> Result<palavra_redis::RedisStore> {
+    let redis = &settings.redis;
+    let options = palavra_redis::RedisOptions {
+        key_prefix: redis.key_prefix.clone(),
+        max_connections: redis.max_connections,
+        response_timeout: redis.timeout,
+        ..palavra_redis::RedisOptions::new(redis.url.as_str())
+    };
+    Ok(palavra_redis::RedisStore::open(options).await?)
+}
+
+async fn open_lancedb(settings: &Settings, data: Option<&DataDir>) -> Result<LanceDbMemoryRepository> {
+    let (lancedb, embeddings) = (&settings.lancedb, &settings.embeddings);
+    let space = EmbeddingSpace { model: embeddings.model.clone(), dimensions: embeddings.dimensions };
+    let uri = if settings.memories_are_in_the_data_folder() {
+        let folder = data.context("memories live in the data folder, which is not open")?.path().join("lancedb");
+        folder.to_str().context("the data folder's name is not UTF-8: choose another")?.to_owned()
+    } else {
+        lancedb.uri.clone()
+    };
+    let options = LanceDbOptions {
+        write_batch_wait: lancedb.write_batch_wait,
+        compact_after_writes: lancedb.compact_after_writes,
+        cache_bytes: lancedb.cache_mib << 20,
+        timeout: lancedb.timeout,
+        sole_writer: settings.memories_are_in_the_data_folder(),
+        ..LanceDbOptions::new(uri, space)
+    };
+    Ok(LanceDbMemoryRepository::open(options).await?)
+}

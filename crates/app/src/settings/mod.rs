@@ -1,0 +1,207 @@
+//! Settings: `config/default.toml` < the profile's file < `--config` < environment.
+
+mod sections;
+
+pub(crate) use sections::{
+    CacheSettings, Caching, Chat, Documents, Embeddings, Http, LanceDb, Log, LogFormat, Memory, MongoDb, OpenRouter,
+    Postgres, Profile, Redis, Relational, Security, Sqlite, Stores, Synchronous, Vectors,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use serde::Deserialize;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+const EMBEDDED: &str = include_str!("../../../../config/embedded.toml");
+const POLYGLOT: &str = include_str!("../../../../config/polyglot.toml");
+const ENVIRONMENT: &str = "PALAVRA__";
+/// Long enough for a store to answer late and a clock to differ.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+
+/// All settings. The comments are in `config/default.toml`, a line a key.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) profile: Profile,
+    pub(crate) stores: Stores,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) http: Http,
+    pub(crate) openrouter: OpenRouter,
+    pub(crate) embeddings: Embeddings,
+    pub(crate) chat: Chat,
+    pub(crate) memory: Memory,
+    pub(crate) security: Security,
+    pub(crate) sqlite: Sqlite,
+    pub(crate) postgres: Postgres,
+    pub(crate) mongodb: MongoDb,
+    pub(crate) redis: Redis,
+    pub(crate) lancedb: LanceDb,
+    pub(crate) cache: CacheSettings,
+    pub(crate) log: Log,
+}
+
+impl Settings {
+    /// Reads the settings, with `file` between the profile's and the environment.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let wrong = "the settings are not right: correct the key named here (config/default.toml explains each)";
+        let mut above = Figment::new();
+        if let Some(file) = file {
+            ensure!(file.is_file(), "there is no settings file {}: correct --config", file.display());
+            above = above.merge(Toml::file_exact(file));
+        }
+        let above = above.merge(Env::prefixed(ENVIRONMENT).split("__"));
+        let defaults = Figment::from(Toml::string(DEFAULTS));
+        let preset = match Figment::from(&defaults).merge(&above).extract_inner("profile").context(wrong)? {
+            Profile::Embedded => EMBEDDED,
+            Profile::Polyglot => POLYGLOT,
+        };
+        let settings: Self = defaults.merge(Toml::string(preset)).merge(above).extract().context(wrong)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether memories live in the data folder, which this process has locked for itself.
+    pub(crate) fn memories_are_in_the_data_folder(&self) -> bool {
+        self.lancedb.uri.is_empty()
+    }
+
+    /// Whether the data folder is used at all.
+    pub(crate) fn use_data_folder(&self) -> bool {
+        self.stores.use_sqlite() || self.memories_are_in_the_data_folder()
+    }
+
+    fn check(&self) -> Result<()> {
+        let memory = &self.memory;
+        ensure!(
+            (-1.0..=1.0).contains(&memory.min_score),
+            "memory.min_score is a cosine: set it between -1 and 1 (PALAVRA__MEMORY__MIN_SCORE)"
+        );
+        for (name, value) in [
+            ("memory.workers", memory.workers),
+            ("memory.recall_limit", memory.recall_limit),
+            ("sqlite.readers", self.sqlite.readers),
+            ("embeddings.dimensions", self.embeddings.dimensions),
+            ("chat.prompt_max_chars", self.chat.prompt_max_chars),
+            ("security.login_attempts", self.security.login_attempts as usize),
+        ] {
+            ensure!(value > 0, "{name} must be at least 1");
+        }
+        if self.chat.default_context_tokens < 512 {
+            bail!("chat.default_context_tokens must be at least 512");
+        }
+        ensure!(
+            self.chat.lease >= SHORTEST_LEASE,
+            "chat.lease must be at least {SHORTEST_LEASE:?}, or instances would take each other for dead"
+        );
+        self.check_servers()
+    }
+
+    /// Whether each store that is chosen can be reached for.
+    fn check_servers(&self) -> Result<()> {
+        let Stores { users, sessions, chats, cache, memories: Vectors::LanceDb } = &self.stores;
+        let postgres = *users == Relational::Postgres || *sessions == Relational::Postgres;
+        for (chosen, compiled, store, feature, url, example) in [
+            (
+                postgres,
+                cfg!(feature = "postgres"),
+                "Postgres",
+                "postgres",
+                &self.postgres.url,
+                "postgres://palavra:PASSWORD@db:5432/palavra",
+            ),
+            (
+                *chats == Documents::MongoDb,
+                cfg!(feature = "mongodb"),
+                "MongoDB",
+                "mongodb",
+                &self.mongodb.url,
+                "mongodb://palavra:PASSWORD@db:27017/?replicaSet=rs0",
+            ),
+            (
+                *cache == Caching::Redis,
+                cfg!(feature = "redis"),
+                "Redis",
+                "redis",
+                &self.redis.url,
+                "redis://:PASSWORD@cache:6379",
+            ),
+        ] {
+            if !chosen {
+                continue;
+            }
+            ensure!(
+                compiled,
+                "the settings under [stores] name {store}, but this binary was built without it: build it with \
+                 `--features {feature}`, or choose another store"
+            );
+            ensure!(
+                !url.is_empty(),
+                "the settings under [stores] name {store}, but {feature}.url is empty: set PALAVRA__{}__URL, such as \
+                 {example}",
+                feature.to_uppercase()
+            );
+        }
+        if self.profile == Profile::Polyglot {
+            ensure!(
+                !self.lancedb.uri.is_empty(),
+                "the polyglot profile shares memories between instances, but lancedb.uri is empty: set \
+                 PALAVRA__LANCEDB__URI to a folder that all instances see, or to s3://bucket/path"
+            );
+            for (name, value) in [("jwt_keys", &self.security.jwt_keys), ("master_keys", &self.security.master_keys)] {
+                ensure!(
+                    !value.is_empty(),
+                    "the polyglot profile needs security.{name}, the same for all instances: set \
+                     PALAVRA__SECURITY__{} to \"k1:$(openssl rand -base64 32)\" and keep it",
+                    name.to_uppercase()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_defaults_is_explained_and_known() {
+        let settings: Settings = Figment::from(Toml::string(DEFAULTS)).extract().unwrap();
+        settings.check().unwrap();
+        let lines: Vec<&str> = DEFAULTS.lines().collect();
+        let mut explained = false;
+        for line in lines {
+            match line.chars().next() {
+                Some('#') => explained = true,
+                Some('[') | None => explained = false,
+                Some(_) => assert!(explained, "no comment above {line}"),
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_name_the_key() {
+        for (toml, named) in
+            [("[http]\nport = 1", "port"), ("[http]\nlisten = 5", "listen"), ("profile = \"x\"", "profile")]
+        {
+            let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml));
+            let error = figment.extract::<Settings>().err().unwrap().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_may_look_like_numbers() {
+        let figment =
+            Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[embeddings]\napi_key = 12345\nmodel = true"));
+        let settings: Settings = figment.extract().unwrap();
+        assert_eq!((settings.embeddings.api_key.as_str(), settings.embeddings.model.as_str()), ("12345", "true"));
+    }
+}

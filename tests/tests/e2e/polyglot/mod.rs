@@ -1,0 +1,7 @@
+//! The polyglot profile: Postgres, MongoDB, Redis and a shared LanceDB.
+
+mod instances;
+mod mixed;
+mod outages;
+mod startup;
+mod trips;
