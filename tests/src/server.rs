@@ -118,6 +118,24 @@ impl Palavra {
         Ok(Refusal { code: status?.code(), message: read(&logs)? })
     }
 
+    /// Runs a command such as `["doctor", "--json"]` to its end: its exit status, and what it wrote to standard output.
+    ///
+    /// # Errors
+    /// When it does not end by itself.
+    pub async fn command(arguments: &[&str], options: &Options) -> Result<(Option<i32>, String)> {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let data_dir = options.data_dir.clone().unwrap_or_else(|| folder.path().join("data"));
+        let mut command = command(options, &data_dir, &folder.path().join(LOG_FILE))?;
+        command.args(arguments).stdin(Stdio::null());
+        let running = tokio::task::spawn_blocking(move || command.output());
+        let output = tokio::time::timeout(STOP_TIMEOUT, running)
+            .await
+            .context("the command does not end")?
+            .context("the command was lost")?
+            .context("the command does not start")?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
     /// A client of this server, which finds it again after a restart.
     #[must_use]
     pub fn client(&self) -> Client {

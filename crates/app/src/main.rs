@@ -2,6 +2,7 @@
 
 mod compose;
 mod data_dir;
+mod doctor;
 mod environment;
 mod readiness;
 mod serve;
@@ -27,6 +28,16 @@ struct Arguments {
 enum Command {
     /// Serve the API (what happens when no command is given).
     Serve,
+    /// Look at every store and every record in it: versions, indexes, and what does not fit together. The exit status tells
+    /// whether all is well. Embedded stores have to be stopped; shared ones may be in use.
+    Doctor {
+        /// Mend what can be derived again: totals, turns of dead instances, memories of users who are gone.
+        #[arg(long)]
+        repair: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
@@ -35,13 +46,16 @@ async fn main() -> ExitCode {
     // Several drivers speak TLS, and two providers of its cryptography are linked: the choice must not be left open. It fails
     // only when it was made before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let Command::Serve = arguments.command.unwrap_or(Command::Serve);
-    let served = match Settings::load(arguments.config.as_deref()) {
-        Ok(settings) => serve::serve(settings).await,
+    let done = match Settings::load(arguments.config.as_deref()) {
+        Ok(settings) => match arguments.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::serve(settings).await.map(|()| true),
+            Command::Doctor { repair, json } => doctor::doctor(settings, repair, json).await,
+        },
         Err(error) => Err(error),
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "whoever starts the server reads why it does not start")]
             {
