@@ -36,14 +36,28 @@ fn classify(error: &Error) -> Class {
     match error {
         Error::ObjectStore { .. } | Error::Timeout { .. } | Error::CreateDir { .. } => Class::Unavailable,
         Error::TableCorrupted { .. } => Class::Corrupt,
+        Error::Lance { source } if is_contention(source) => Class::Unavailable,
         // The other variants do not tell a full disk or a lost mount from a fault; what caused them does.
-        other if is_io(other) => Class::Unavailable,
+        other if cause::<io::Error>(other).is_some() || cause::<object_store::Error>(other).is_some() => {
+            Class::Unavailable
+        }
         _ => Class::Unexpected,
     }
 }
 
-fn is_io(error: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(<dyn StdError>::is::<io::Error>)
+/// Whether other processes' commits came in between too often, or for too long. Nothing was written.
+fn is_contention(error: &lance::Error) -> bool {
+    is_conflict(error) || matches!(error, lance::Error::TooMuchWriteContention { .. } | lance::Error::Timeout { .. })
+}
+
+/// Whether another process's commit came in between; nothing was written, and another try may do.
+pub(crate) fn is_conflict(error: &lance::Error) -> bool {
+    matches!(error, lance::Error::RetryableCommitConflict { .. } | lance::Error::CommitConflict { .. })
+}
+
+/// What of this kind caused the error, if anything did.
+pub(crate) fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(<dyn StdError>::downcast_ref)
 }
 
 fn store_error(class: &Class, source: BoxError) -> StoreError {

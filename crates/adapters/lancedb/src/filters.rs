@@ -2,7 +2,7 @@
 
 use crate::schema::{CREATED_AT, ID, USER_ID};
 use lancedb::expr::{DfExpr, col, is_in, lit};
-use palavra_domain::{MemoryCursor, MemoryId, UserId};
+use palavra_domain::{MemoryCursor, MemoryId, MemoryKey, UserId};
 
 /// All memories of a user.
 pub(crate) fn of_user(user: UserId) -> DfExpr {
@@ -20,6 +20,14 @@ pub(crate) fn below(user: UserId, cursor: MemoryCursor) -> DfExpr {
     let earlier = col(CREATED_AT).lt(lit(time));
     let same_time = col(CREATED_AT).eq(lit(time)).and(col(ID).lt(lit(cursor.id.to_string())));
     of_user(user).and(earlier.or(same_time))
+}
+
+/// All memories that come after a key in the order of keys.
+pub(crate) fn above(key: MemoryKey) -> DfExpr {
+    let user = key.user.to_string();
+    let others = col(USER_ID).gt(lit(user.clone()));
+    let same = col(USER_ID).eq(lit(user)).and(col(ID).gt(lit(key.id.to_string())));
+    others.or(same)
 }
 
 /// All rows that have one of these ids and one of these users. Wider than the pairs, so the pairs have to be looked for in

@@ -1,4 +1,4 @@
-//! Memories in LanceDB, embedded: a folder of files, no server.
+//! Memories in LanceDB, embedded: a folder of files or a bucket, no server.
 //!
 //! [`LanceDbMemoryRepository`] keeps one table, `memories`, whose vectors are all of one embedding space; the space is
 //! written into the table's schema, and a table of another space is refused when it is opened.
@@ -9,9 +9,14 @@
 //!   quick for the thousands of memories that a user has.
 //! - A second task merges small files, brings the indexes up to date and removes old versions, and with them the bytes of
 //!   what was deleted or replaced. Updates and deletions wait for a merge; appends do not.
+//! - Any number of processes may share a table, in a folder or on object storage (feature `s3`): commits are optimistic,
+//!   and those that do not go together are done again.
 
+mod archive;
 mod errors;
 mod filters;
+mod inspect;
+mod leftovers;
 mod maintenance;
 mod open;
 mod options;
@@ -19,8 +24,11 @@ mod presence;
 mod reads;
 mod repository;
 mod rows;
+mod s3;
 mod schema;
+mod shared;
 mod writer;
 
 pub use options::{LanceDbOptions, OpenError};
 pub use repository::LanceDbMemoryRepository;
+pub use s3::S3Options;

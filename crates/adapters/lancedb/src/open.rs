@@ -3,16 +3,20 @@
 use crate::{
     LanceDbOptions, OpenError,
     maintenance::{self, Unnamed},
-    schema::{self, ID, TABLE, USER_ID},
+    s3::Place,
+    schema::{self, TABLE},
 };
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use lancedb::{
     Connection, Error, ObjectStoreRegistry, Session, Table,
     index::{Index, scalar::BTreeIndexBuilder},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
 
 const MAX_DIMENSIONS: usize = 65_536;
+/// Tries at making an index.
+const TRIES: u32 = 5;
 
 /// Opens the table of these options' space, or makes it; its columns are indexed.
 pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef), OpenError> {
@@ -21,16 +25,39 @@ pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef),
         .filter(|_| (1..=MAX_DIMENSIONS).contains(&options.space.dimensions))
         .ok_or(OpenError::Dimensions { dimensions: options.space.dimensions })?;
     let ours = schema::schema(&options.space, dimensions);
-    let failed = |error: Error| OpenError::Failed { uri: options.uri.clone(), source: error.into() };
+    let place = Place::of(&options.uri);
+    match place {
+        Place::Folder => {}
+        Place::S3 if cfg!(feature = "s3") => {}
+        Place::S3 => return Err(OpenError::WithoutS3 { uri: options.uri.clone() }),
+        Place::Other => return Err(OpenError::Place { uri: options.uri.clone() }),
+    }
+    let failed = |error: Error| why(&options.uri, place, error);
 
     let connection = connect(options).await.map_err(failed)?;
     let table = open_or_make(&connection, &ours).await.map_err(failed)?;
-    check(&table, &ours, options).await?;
+    let stored = table.schema().await.map_err(failed)?;
+    check(&stored, &ours, options)?;
     ensure_indexes(&table).await.map_err(failed)?;
     if options.sole_writer {
         clear(&table).await;
     }
     Ok((table, ours))
+}
+
+/// Why a place cannot be used. LanceDB has put what object storage answered into words, in which its status and its code
+/// are still to be found.
+fn why(uri: &str, place: Place, error: Error) -> OpenError {
+    let (uri, said) = (uri.to_owned(), format!("{error:?}"));
+    let any = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
+    match place {
+        Place::Folder | Place::Other => OpenError::Failed { uri, source: error.into() },
+        Place::S3 if any(&["NoSuchBucket"]) => OpenError::NoBucket { uri, source: error.into() },
+        Place::S3 if any(&["status: 401", "status: 403", "PermissionDenied", "Unauthenticated"]) => {
+            OpenError::Refused { uri, source: error.into() }
+        }
+        Place::S3 => OpenError::Storage { uri, source: error.into() },
+    }
 }
 
 /// Removes what a process left that was killed while it wrote: old versions, and files that no version names. Only safe
@@ -51,7 +78,10 @@ async fn connect(options: &LanceDbOptions) -> lancedb::Result<Connection> {
     let session = Session::new(options.cache_bytes - metadata, metadata, Arc::new(ObjectStoreRegistry::default()));
     let mut connect = lancedb::connect(&options.uri).session(Arc::new(session));
     if !options.sole_writer {
-        connect = connect.read_consistency_interval(Duration::ZERO);
+        connect = connect.read_consistency_interval(options.others_within);
+    }
+    if Place::of(&options.uri) == Place::S3 {
+        connect = connect.storage_options(options.s3.named());
     }
     connect.execute().await
 }
@@ -68,22 +98,37 @@ async fn open_or_make(connection: &Connection, ours: &SchemaRef) -> lancedb::Res
     }
 }
 
-async fn check(table: &Table, ours: &SchemaRef, options: &LanceDbOptions) -> Result<(), OpenError> {
+fn check(stored: &Schema, ours: &SchemaRef, options: &LanceDbOptions) -> Result<(), OpenError> {
     let uri = || options.uri.clone();
-    let stored = table.schema().await.map_err(|error| OpenError::Failed { uri: uri(), source: error.into() })?;
-    let space = schema::stored_space(&stored).map_err(|reason| OpenError::Foreign { uri: uri(), reason })?;
+    let space = schema::stored_space(stored).map_err(|reason| OpenError::Foreign { uri: uri(), reason })?;
     if space != options.space {
         return Err(OpenError::OtherSpace { uri: uri(), stored: space, wanted: options.space.clone() });
     }
-    schema::check_columns(&stored, ours).map_err(|reason| OpenError::Foreign { uri: uri(), reason })
+    schema::check_columns(stored, ours).map_err(|reason| OpenError::Foreign { uri: uri(), reason })
 }
 
+/// Makes the indexes that are missing. Several processes may start at once: whoever finds an index made by another in the
+/// meantime is content with it.
 async fn ensure_indexes(table: &Table) -> lancedb::Result<()> {
-    let existing = table.list_indices().await?;
-    for column in [USER_ID, ID] {
-        if !existing.iter().any(|index| index.columns == [column]) {
-            table.create_index(&[column], Index::BTree(BTreeIndexBuilder::default())).execute().await?;
+    for column in schema::INDEXED {
+        let mut tries = 1;
+        while !is_indexed(table, column).await? {
+            let made = table.create_index(&[column], Index::BTree(BTreeIndexBuilder::default())).replace(false);
+            match made.execute().await {
+                Ok(()) => break,
+                Err(error) if tries < TRIES => {
+                    tracing::debug!(error = %error, column, tries, "making an index met another process");
+                    sleep(Duration::from_millis(50) * 2_u32.saturating_pow(tries)).await;
+                    table.checkout_latest().await?;
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())
+}
+
+async fn is_indexed(table: &Table, column: &str) -> lancedb::Result<bool> {
+    Ok(table.list_indices().await?.iter().any(|index| index.columns == [column]))
 }

@@ -16,7 +16,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
 /// More than this is never sought at once.
-const MAX_LIMIT: usize = 100_000;
+pub(crate) const MAX_LIMIT: usize = 100_000;
 
 /// The table, and how long a query may take.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    async fn rows(&self, query: impl ExecutableQuery + Sync) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(crate) async fn rows(&self, query: impl ExecutableQuery + Sync) -> Result<Vec<RecordBatch>, StoreError> {
         let run = async { query.execute().await?.try_collect().await };
         timeout(self.timeout, run).await.map_err(|_| errors::too_slow())?.map_err(errors::failed)
     }
@@ -141,7 +141,8 @@ impl Reader {
         let query = self.table.query().only_if_expr(filters::any_of(keys)).select(Select::columns(&[USER_ID, ID]));
         let mut found = HashSet::new();
         for batch in self.rows(query).await? {
-            found.extend(rows::keys(&batch).map_err(errors::corrupt)?);
+            // A row whose key cannot be read is none of these.
+            found.extend(rows::keys(&batch).map_err(errors::corrupt)?.into_iter().flatten());
         }
         Ok(found)
     }

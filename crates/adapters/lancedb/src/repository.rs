@@ -2,7 +2,7 @@
 
 use crate::{
     LanceDbOptions, OpenError, errors,
-    maintenance::{Maintenance, Rewriting},
+    maintenance::{Maintenance, Pace, Rewriting},
     open::open,
     presence::Presence,
     reads::Reader,
@@ -29,7 +29,7 @@ use tokio::{
 /// Dropping it lets the writer finish what is queued, if the runtime lives on; [`LanceDbMemoryRepository::close`] waits for
 /// that. A call that is dropped once its write is queued does not take the write back.
 pub struct LanceDbMemoryRepository {
-    space: EmbeddingSpace,
+    pub(crate) space: EmbeddingSpace,
     reader: Reader,
     presence: Option<Arc<Presence>>,
     timeout: Duration,
@@ -62,14 +62,9 @@ impl LanceDbMemoryRepository {
             batch_wait: options.write_batch_wait,
             rewriting: Arc::clone(&rewriting),
             written,
+            shared: (!options.sole_writer).then_some(options.timeout),
         };
-        let maintenance = Maintenance::new(
-            table,
-            rewriting,
-            options.compact_after_writes,
-            options.compact_when_idle,
-            options.timeout,
-        );
+        let maintenance = Maintenance::new(table, options.space.dimensions, rewriting, Pace::new(&options));
         let running = Running {
             queue,
             writer: tokio::spawn(writer.run(waiting)),
@@ -97,6 +92,10 @@ impl LanceDbMemoryRepository {
         if timeout(self.timeout, maintenance).await.is_err() {
             abort.abort();
         }
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -139,6 +138,7 @@ impl MemoryRepository for LanceDbMemoryRepository {
         &self.space
     }
 
+    #[tracing::instrument(name = "db.insert", level = "debug", skip_all)]
     async fn insert(&self, memories: Vec<EmbeddedMemory>) -> Result<(), StoreError> {
         memories.iter().try_for_each(|memory| self.check(&memory.vector))?;
         if memories.is_empty() {
@@ -147,15 +147,18 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.write(|done| Write::Insert { memories, done }).await
     }
 
+    #[tracing::instrument(name = "db.update", level = "debug", skip_all)]
     async fn update(&self, memory: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
         self.check(&memory.vector)?;
         self.write(|done| Write::Update { memory: Box::new(memory), done }).await
     }
 
+    #[tracing::instrument(name = "db.find", level = "debug", skip_all)]
     async fn find(&self, user: UserId, id: MemoryId) -> Result<Option<Memory>, StoreError> {
         self.reader.find(user, id).await
     }
 
+    #[tracing::instrument(name = "db.list", level = "debug", skip_all)]
     async fn list(
         &self,
         user: UserId,
@@ -165,10 +168,12 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.reader.list(user, before, limit).await
     }
 
+    #[tracing::instrument(name = "db.embedded", level = "debug", skip_all)]
     async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
         self.reader.embedded(user, limit).await
     }
 
+    #[tracing::instrument(name = "db.has_any", level = "debug", skip_all)]
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
         let Some(presence) = &self.presence else {
             return self.reader.has_any(user).await;
@@ -183,6 +188,7 @@ impl MemoryRepository for LanceDbMemoryRepository {
         }
     }
 
+    #[tracing::instrument(name = "db.search", level = "debug", skip_all)]
     async fn search(
         &self,
         user: UserId,
@@ -194,10 +200,12 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.reader.search(user, vector, limit, min_score).await
     }
 
+    #[tracing::instrument(name = "db.delete", level = "debug", skip_all)]
     async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
         self.write(|done| Write::Delete { user, id, done }).await
     }
 
+    #[tracing::instrument(name = "db.delete_all", level = "debug", skip_all)]
     async fn delete_all(&self, user: UserId) -> Result<u64, StoreError> {
         self.write(|done| Write::DeleteAll { user, done }).await
     }

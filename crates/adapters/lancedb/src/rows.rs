@@ -79,10 +79,18 @@ pub(crate) fn vectors(batch: &RecordBatch) -> Result<Vec<Vec<f32>>, String> {
     (0..column.len()).map(numbers).collect()
 }
 
-/// Which memories the rows are.
-pub(crate) fn keys(batch: &RecordBatch) -> Result<Vec<(UserId, MemoryId)>, String> {
+/// Which memory it is.
+pub(crate) fn key(row: &EmbeddedMemory) -> (UserId, MemoryId) {
+    (row.memory.user_id, row.memory.id)
+}
+
+/// Which memories the rows are, each row read alone.
+///
+/// # Errors
+/// The whole batch's, when a column is missing; a row's, when its key is none.
+pub(crate) fn keys(batch: &RecordBatch) -> Result<Vec<Result<(UserId, MemoryId), String>>, String> {
     let (users, ids) = (strings(batch, USER_ID)?, strings(batch, ID)?);
-    (0..batch.num_rows()).map(|row| Ok((parsed(users, row, USER_ID)?, parsed(ids, row, ID)?))).collect()
+    Ok((0..batch.num_rows()).map(|row| Ok((parsed(users, row, USER_ID)?, parsed(ids, row, ID)?))).collect())
 }
 
 /// How far the rows of a search are.

@@ -23,6 +23,9 @@ pub(crate) const VECTOR: &str = "vector";
 pub(crate) const RECORD: [&str; 10] =
     [ID, USER_ID, REVISION, TEXT, KIND, ORIGIN, SOURCE_CHAT, SOURCE_TURN, CREATED_AT, UPDATED_AT];
 
+/// What reads look rows up by.
+pub(crate) const INDEXED: [&str; 2] = [USER_ID, ID];
+
 const META_LAYOUT: &str = "palavra.layout";
 const META_MODEL: &str = "palavra.embedding_model";
 const META_DIMENSIONS: &str = "palavra.embedding_dimensions";

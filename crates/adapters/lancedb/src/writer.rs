@@ -8,10 +8,12 @@ use crate::{
     reads::Reader,
     rows,
     schema::{ID, REVISION, USER_ID},
+    shared,
 };
 use arrow_array::RecordBatchIterator;
 use arrow_schema::SchemaRef;
 use futures::FutureExt as _;
+use lancedb::expr::DfExpr;
 use palavra_domain::{EmbeddedMemory, Entity, Memory, MemoryId, StoreError, UserId};
 use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -52,6 +54,8 @@ pub(crate) struct Writer {
     pub(crate) rewriting: Rewriting,
     /// Tells the maintenance what there is to do.
     pub(crate) written: watch::Sender<Written>,
+    /// How long a commit may take where other processes write too; see [`crate::maintenance`].
+    pub(crate) shared: Option<Duration>,
 }
 
 type Insert = (Vec<EmbeddedMemory>, Done<()>);
@@ -117,25 +121,57 @@ impl Writer {
 
     /// Adds what is not there yet, in one commit.
     async fn append(&self, memories: Vec<EmbeddedMemory>) -> Result<(), Failed> {
-        let key = |row: &EmbeddedMemory| (row.memory.user_id, row.memory.id);
-        let keys: Vec<(UserId, MemoryId)> = memories.iter().map(key).collect();
+        let added = match self.shared {
+            None => self.append_alone(memories).await?,
+            Some(limit) => {
+                let once = shared::insert_once(&self.reader.table, &self.schema, memories);
+                let added = shared::bounded(limit, once).await.map_err(|_| Failed::Read(errors::too_slow()))?;
+                added.map_err(|error| Failed::Commit(Shared::new(error)))?
+            }
+        };
+        if added > 0 {
+            metrics::histogram!("palavra_memories_rows_per_commit").record(added as f64);
+            self.tell(false);
+        }
+        Ok(())
+    }
+
+    async fn append_alone(&self, memories: Vec<EmbeddedMemory>) -> Result<usize, Failed> {
+        let keys: Vec<(UserId, MemoryId)> = memories.iter().map(rows::key).collect();
         let mut seen = self.reader.existing(&keys).await.map_err(Failed::Read)?;
-        let new: Vec<EmbeddedMemory> = memories.into_iter().filter(|row| seen.insert(key(row))).collect();
+        let new: Vec<EmbeddedMemory> = memories.into_iter().filter(|row| seen.insert(rows::key(row))).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let commit = async {
             let batch = rows::to_batch(&self.schema, &new)?;
             self.reader.table.add(batch).execute().await
         };
         commit.await.map_err(|error| Failed::Commit(Shared::new(error)))?;
-        metrics::histogram!("palavra_memories_rows_per_commit").record(new.len() as f64);
-        self.tell(false);
-        Ok(())
+        Ok(new.len())
+    }
+
+    /// Does what changes rows that are there: while nothing is merged, and on the newest version.
+    async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let _alone = self.rewriting.lock().await;
+        let Some(limit) = self.shared else { return change.await };
+        let fresh = async {
+            self.refresh().await?;
+            change.await
+        };
+        shared::bounded(limit, fresh).await.map_err(|_| errors::too_slow())?
+    }
+
+    /// Looks for what other processes wrote.
+    async fn refresh(&self) -> Result<(), StoreError> {
+        self.reader.table.checkout_latest().await.map_err(errors::failed)
     }
 
     async fn update(&self, row: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
-        let _alone = self.rewriting.lock().await;
+        self.change(self.replace(row)).await
+    }
+
+    async fn replace(&self, row: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
         let (user, id, revision) = (row.memory.user_id, row.memory.id, row.memory.revision);
         let Some(stored) = self.reader.find(user, id).await? else {
             return Ok(None);
@@ -158,19 +194,21 @@ impl Writer {
         let source = RecordBatchIterator::new([Ok(batch)], Arc::clone(&self.schema));
         let merged = merge.execute(Box::new(source)).await.map_err(errors::failed)?;
         if merged.num_updated_rows == 0 {
-            return Err(StoreError::Stale(Entity::Memory));
+            // Another process changed it, or deleted it.
+            self.refresh().await?;
+            let there = self.reader.find(user, id).await?.is_some();
+            return if there { Err(StoreError::Stale(Entity::Memory)) } else { Ok(None) };
         }
         self.tell(true);
         Ok(Some(row.memory))
     }
 
     async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
-        let _alone = self.rewriting.lock().await;
-        let outcome = self.reader.table.delete(&filters::one(user, id)).await;
+        let outcome = self.change(self.remove(filters::one(user, id))).await;
         if let Some(presence) = &self.presence {
             presence.unsure([user]);
         }
-        let deleted = outcome.map_err(errors::failed)?.num_deleted_rows > 0;
+        let deleted = outcome? > 0;
         if deleted {
             self.tell(true);
         }
@@ -178,16 +216,19 @@ impl Writer {
     }
 
     async fn delete_all(&self, user: UserId) -> Result<u64, StoreError> {
-        let _alone = self.rewriting.lock().await;
-        let outcome = self.reader.table.delete(&filters::of_user(user)).await;
+        let outcome = self.change(self.remove(filters::of_user(user))).await;
         if let Some(presence) = &self.presence {
             if outcome.is_ok() { presence.emptied(user) } else { presence.unsure([user]) }
         }
-        let deleted = outcome.map_err(errors::failed)?.num_deleted_rows;
+        let deleted = outcome?;
         if deleted > 0 {
             self.tell(true);
         }
         Ok(deleted)
+    }
+
+    async fn remove(&self, which: DfExpr) -> Result<u64, StoreError> {
+        Ok(self.reader.table.delete(&which).await.map_err(errors::failed)?.num_deleted_rows)
     }
 
     fn tell(&self, removed: bool) {

@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod cases;
+mod child;
 
-use palavra_contracts::{Fixture, make, memories, run};
-use palavra_domain::{EmbeddingSpace, ports::MemoryRepository};
+use palavra_contracts::{Fixture, archive, ignored, make, memories, run, server};
+use palavra_domain::{
+    EmbeddingSpace,
+    ports::{MemoryArchive, MemoryRepository},
+};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
@@ -16,6 +20,10 @@ pub(crate) fn options(folder: &Path) -> LanceDbOptions {
 }
 
 fn main() -> ExitCode {
+    if let Some(task) = child::task() {
+        child::run(&task);
+        return ExitCode::SUCCESS;
+    }
     let sole = make(|| async {
         let folder = tempfile::tempdir().unwrap();
         let repository = LanceDbMemoryRepository::open(options(folder.path())).await.unwrap();
@@ -33,5 +41,26 @@ fn main() -> ExitCode {
         let repository = LanceDbMemoryRepository::open(options).await.unwrap();
         Fixture::new(Arc::new(repository) as Arc<dyn MemoryRepository>, folder)
     });
-    run([memories::trials("lancedb", sole), memories::trials("lancedb-busy", busy), cases::trials()])
+    let archive = make(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = LanceDbMemoryRepository::open(options(folder.path())).await.unwrap();
+        Fixture::new(Arc::new(repository) as Arc<dyn MemoryArchive>, folder)
+    });
+    let bucket = make(|| async {
+        let options = cases::storage::options("contract").await;
+        let repository = LanceDbMemoryRepository::open(options).await.unwrap();
+        Fixture::new(Arc::new(repository) as Arc<dyn MemoryRepository>, ())
+    });
+    let mut stored = memories::trials("lancedb-s3", bucket);
+    stored.extend(cases::storage_trials());
+    if server("s3", cases::storage::ENDPOINT).is_none() {
+        stored = ignored(stored);
+    }
+    run([
+        stored,
+        memories::trials("lancedb", sole),
+        memories::trials("lancedb-busy", busy),
+        archive::memories::trials("lancedb", archive),
+        cases::trials(),
+    ])
 }

@@ -1,4 +1,4 @@
-use super::{eventually, files, open, row, versions};
+use super::{eventually, files, on_disk, open, row, versions};
 use crate::options;
 use palavra_contracts::samples::user_id;
 use palavra_domain::ports::MemoryRepository as _;
@@ -45,12 +45,6 @@ pub(crate) async fn many_single_inserts_leave_few_files() {
     eventually("the files of 300 single inserts became fewer than 60, with fewer than 20 versions", few).await;
     assert_eq!(repository.list(user, None, 1000).await.unwrap().items.len(), 300);
     assert_eq!(repository.search(user, &[1.0, 0.0, 0.0, 0.0], 1000, 0.9).await.unwrap().len(), 300);
-}
-
-/// Whether any file holds these bytes.
-fn on_disk(folder: &Path, text: &str) -> bool {
-    let holds = |file| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()));
-    files(folder).iter().any(holds)
 }
 
 fn tidy(folder: &Path) -> LanceDbOptions {

@@ -1,8 +1,11 @@
 //! What only this adapter promises.
 
 mod files;
+mod inspection;
 mod opening;
 mod rows;
+mod shared;
+pub(crate) mod storage;
 
 use crate::options;
 use libtest_mimic::Trial;
@@ -23,14 +26,33 @@ macro_rules! trials {
     };
 }
 
-/// The cases.
+/// The cases that need object storage.
+pub(crate) fn storage_trials() -> Vec<Trial> {
+    trials![storage: the_storage_saves_only_what_is_not_there, a_missing_bucket_is_named,
+        of_two_repositories_one_inserts_a_memory, of_two_repositories_one_updates_from_a_revision,
+        what_was_deleted_leaves_the_bucket]
+}
+
+/// The cases that need nothing but this machine.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = trials![opening: what_was_saved_is_there_after_reopening, another_space_is_refused_and_both_are_named,
         a_table_of_somebody_else_is_refused, impossible_dimensions_are_refused, odd_folders_are_fine,
-        closing_finishes_what_is_queued, two_processes_see_each_others_writes];
+        closing_finishes_what_is_queued];
     all.extend(trials![files: a_burst_is_committed_together, many_single_inserts_leave_few_files,
         what_was_deleted_leaves_the_disk, what_was_replaced_leaves_the_disk,
         tidying_goes_on_beside_updates_and_deletions, what_a_killed_process_left_is_removed]);
+    all.extend(
+        trials![inspection: an_inspection_tells_the_space_the_indexes_and_the_files, an_inspection_misses_an_index],
+    );
+    all.extend(trials![shared: two_processes_see_each_others_writes, a_write_is_seen_elsewhere_within_a_second,
+        a_writer_looks_before_it_changes_something, of_two_processes_one_inserts_a_memory,
+        of_two_processes_one_updates_from_a_revision,
+        deletions_beside_merges_elsewhere_lose_and_bring_back_nothing, what_was_deleted_leaves_a_shared_disk,
+        what_a_dead_writer_left_is_removed_after_a_while]);
+    all.extend(
+        trials![storage: a_secret_is_not_printed, other_kinds_of_places_are_refused, a_storage_that_refuses_is_named,
+        a_storage_that_does_not_answer_is_named],
+    );
     all.extend(trials![rows: text_that_looks_like_a_query_is_only_text, a_search_stays_with_its_user,
         vectors_without_numbers_are_refused, order_of_queued_writes_is_kept, a_page_without_places_is_empty]);
     all
@@ -59,6 +81,12 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Whether any file holds these bytes.
+fn on_disk(folder: &Path, text: &str) -> bool {
+    let holds = |file| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()));
+    files(folder).iter().any(holds)
+}
+
 /// How many versions the table has kept.
 fn versions(folder: &Path) -> usize {
     files(folder).iter().filter(|file| file.extension().is_some_and(|extension| extension == "manifest")).count()
@@ -66,11 +94,22 @@ fn versions(folder: &Path) -> usize {
 
 /// Waits until it is so, or a long time has passed.
 async fn eventually(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1200 {
         if so() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never happened that {what}");
+}
+
+/// The same for what has to be waited for.
+async fn eventually_async<F: Future<Output = bool>>(what: &str, so: impl Fn() -> F) {
+    for _ in 0..600 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("it never happened that {what}");
 }

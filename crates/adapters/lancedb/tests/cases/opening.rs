@@ -111,21 +111,3 @@ pub(crate) async fn closing_finishes_what_is_queued() {
     assert_eq!(repository.list(user, None, 100).await.unwrap().items.len(), saved);
     assert_eq!(open(options(folder.path())).await.list(user, None, 100).await.unwrap().items.len(), saved);
 }
-
-pub(crate) async fn two_processes_see_each_others_writes() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = LanceDbOptions { sole_writer: false, compact_after_writes: 3, ..options(folder.path()) };
-    let (one, two) = (open(options.clone()).await, open(options).await);
-    let user = user_id();
-    assert!(!two.has_any(user).await.unwrap());
-    for index in 0..8 {
-        let row = row(user, &format!("{index}"));
-        one.insert(vec![row.clone()]).await.unwrap();
-        assert!(two.has_any(user).await.unwrap());
-        assert_eq!(two.find(user, row.memory.id).await.unwrap(), Some(row.memory.clone()));
-        assert_eq!(two.update(row.clone()).await.unwrap().unwrap().revision, 2);
-        assert!(matches!(one.update(row).await, Err(StoreError::Stale(_))));
-    }
-    assert_eq!(two.delete_all(user).await.unwrap(), 8);
-    assert!(!one.has_any(user).await.unwrap());
-}

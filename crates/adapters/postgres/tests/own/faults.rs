@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn trials(url: &str) -> Vec<Trial> {
     cases![url:
         a_frozen_server_is_unavailable_in_time_and_recovers,
+        connections_that_may_be_dead_are_not_tried_one_by_one,
         a_server_that_was_cut_off_recovers,
         connections_that_the_server_closed_are_replaced,
         what_came_too_late_is_not_written_behind_the_callers_back,
@@ -69,6 +70,20 @@ async fn a_frozen_server_is_unavailable_in_time_and_recovers(namespace: &Namespa
     }
     assert!(started.elapsed() < Duration::from_secs(1), "waited {:?}", started.elapsed());
     assert!(store.users().update(&ana).await.unwrap().is_some());
+}
+
+async fn connections_that_may_be_dead_are_not_tried_one_by_one(namespace: &Namespace) {
+    let (link, store, ana) = linked(namespace).await;
+    assert!(namespace.connections().await > 2);
+    link.freeze();
+    let error = store.users().find(ana.id).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    // One call that is not answered is enough to give up all that were idle as long. The link does not see that its own
+    // connection is closed while it holds something back.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while namespace.connections().await > 1 {
+        assert!(Instant::now() < deadline, "the connections stay");
+    }
 }
 
 async fn a_server_that_was_cut_off_recovers(namespace: &Namespace) {

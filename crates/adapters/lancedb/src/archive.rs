@@ -1,0 +1,69 @@
+//! All memories of all users, in the order of their keys.
+
+use crate::{
+    LanceDbMemoryRepository, errors, filters,
+    reads::{MAX_LIMIT, Reader},
+    rows,
+    schema::{ID, RECORD, USER_ID, VECTOR},
+};
+use async_trait::async_trait;
+use lancedb::query::{ColumnOrdering, QueryBase as _, Select};
+use palavra_domain::{
+    EmbeddedMemory, MemoryKey, Page, StoreError,
+    ports::{MemoryArchive, Scan},
+};
+
+#[async_trait]
+impl MemoryArchive for LanceDbMemoryRepository {
+    #[tracing::instrument(name = "db.scan", level = "debug", skip_all)]
+    async fn scan(
+        &self,
+        after: Option<MemoryKey>,
+        limit: usize,
+    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError> {
+        self.reader().scan(after, limit).await
+    }
+}
+
+impl Reader {
+    async fn scan(
+        &self,
+        after: Option<MemoryKey>,
+        limit: usize,
+    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError> {
+        let limit = limit.min(MAX_LIMIT);
+        if limit == 0 {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let order = [USER_ID, ID].map(|column| ColumnOrdering::asc_nulls_first(column.to_owned()));
+        let columns: Vec<&str> = RECORD.into_iter().chain([VECTOR]).collect();
+        let mut query = self.table.query();
+        if let Some(key) = after {
+            query = query.only_if_expr(filters::above(key));
+        }
+        let query = query.select(Select::columns(&columns)).order_by(Some(order.into())).limit(limit + 1);
+
+        // Each with its key, where that can be read.
+        let mut met = Vec::new();
+        for batch in self.rows(query).await? {
+            let keys = rows::keys(&batch).map_err(errors::corrupt)?;
+            let vectors = rows::vectors(&batch).map_err(errors::corrupt)?;
+            let memories = rows::memories(&batch).map_err(errors::corrupt)?;
+            for ((key, memory), vector) in keys.into_iter().zip(memories).zip(vectors) {
+                let key = key.ok().map(|(user, id)| MemoryKey { user, id });
+                met.push((key, memory.map(|memory| EmbeddedMemory { memory, vector }).map_err(errors::corrupt)));
+            }
+        }
+        let next = if met.len() > limit {
+            met.truncate(limit);
+            // The next page begins after a key that can be read, so this one ends there.
+            let last = met.iter().rposition(|(key, _)| key.is_some());
+            let last = last.ok_or_else(|| errors::corrupt("no key of a whole page can be read".to_owned()))?;
+            met.truncate(last + 1);
+            met.last().and_then(|(key, _)| *key)
+        } else {
+            None
+        };
+        Ok(Page { items: met.into_iter().map(|(_, item)| item).collect(), next })
+    }
+}
