@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod cases;
-mod child;
 
+use cases::child;
 use palavra_contracts::{Fixture, archive, ignored, make, memories, run, server};
 use palavra_domain::{
     EmbeddingSpace,

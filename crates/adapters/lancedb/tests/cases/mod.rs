@@ -1,5 +1,6 @@
 //! What only this adapter promises.
 
+pub(crate) mod child;
 mod files;
 mod inspection;
 mod opening;

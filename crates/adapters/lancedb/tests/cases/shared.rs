@@ -1,7 +1,7 @@
 //! Several processes over one folder: as several repositories, and as processes.
 
-use super::{eventually, on_disk, open, row, versions};
-use crate::{child, options};
+use super::{child, eventually, on_disk, open, row, versions};
+use crate::options;
 use palavra_contracts::samples::{memory_id, user_id};
 use palavra_domain::{
     EmbeddedMemory, MemoryId, MemoryText, StoreError, UserId,
