@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::process::Command;
 
-const ADAPTERS: [&str; 5] = ["inmem", "sqlite", "lancedb", "openrouter", "vault"];
+const ADAPTERS: [&str; 8] = ["inmem", "sqlite", "postgres", "mongodb", "redis", "lancedb", "openrouter", "vault"];
 
 /// What a crate of ours may depend on, of ours.
 fn allowed(crate_name: &str) -> Vec<&'static str> {
@@ -13,16 +13,18 @@ fn allowed(crate_name: &str) -> Vec<&'static str> {
         "application" | "contracts" => vec!["domain"],
         "http" => vec!["domain", "application"],
         "app" => [&["domain", "application", "http"], ADAPTERS.as_slice()].concat(),
-        "e2e" => vec!["openrouter-sim"],
+        "e2e" => vec!["openrouter-sim", "contracts"],
         adapter if ADAPTERS.contains(&adapter) => vec!["domain"],
         _ => vec![],
     }
 }
 
 /// What only one crate may know, and which.
-const KNOWN_BY_ONE: [(&str, &[&str]); 9] = [
-    ("diesel", &["sqlite"]),
-    ("diesel-async", &["sqlite"]),
+const KNOWN_BY_ONE: [(&str, &[&str]); 11] = [
+    ("diesel", &["sqlite", "postgres"]),
+    ("diesel-async", &["sqlite", "postgres"]),
+    ("mongodb", &["mongodb", "e2e"]),
+    ("deadpool-redis", &["redis"]),
     ("lancedb", &["lancedb"]),
     ("arrow-array", &["lancedb"]),
     ("reqwest", &["openrouter", "e2e"]),

@@ -79,8 +79,11 @@ pub(crate) fn vectors(batch: &RecordBatch) -> Result<Vec<Vec<f32>>, String> {
     (0..column.len()).map(numbers).collect()
 }
 
+/// What tells memories apart.
+pub(crate) type Key = (UserId, MemoryId);
+
 /// Which memory it is.
-pub(crate) fn key(row: &EmbeddedMemory) -> (UserId, MemoryId) {
+pub(crate) fn key(row: &EmbeddedMemory) -> Key {
     (row.memory.user_id, row.memory.id)
 }
 
@@ -88,7 +91,7 @@ pub(crate) fn key(row: &EmbeddedMemory) -> (UserId, MemoryId) {
 ///
 /// # Errors
 /// The whole batch's, when a column is missing; a row's, when its key is none.
-pub(crate) fn keys(batch: &RecordBatch) -> Result<Vec<Result<(UserId, MemoryId), String>>, String> {
+pub(crate) fn keys(batch: &RecordBatch) -> Result<Vec<Result<Key, String>>, String> {
     let (users, ids) = (strings(batch, USER_ID)?, strings(batch, ID)?);
     Ok((0..batch.num_rows()).map(|row| Ok((parsed(users, row, USER_ID)?, parsed(ids, row, ID)?))).collect())
 }

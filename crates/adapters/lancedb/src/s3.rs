@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_PROFILE`, …), then from the machine's role.
 ///
 /// The storage has to honour `If-None-Match: *` when it saves an object: that is what two writers at once are told apart
-/// by. AWS, MinIO, Ceph, R2 and GCS do.
+/// by. AWS, `MinIO`, Ceph, R2 and GCS do.
 #[derive(Clone, Debug, Default)]
 pub struct S3Options {
     /// Its URL, when it is not AWS's own.

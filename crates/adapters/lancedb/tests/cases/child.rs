@@ -71,6 +71,7 @@ pub(crate) fn run(task: &str) {
     runtime.block_on(perform(task));
 }
 
+#[allow(clippy::print_stdout, reason = "the parent reads it")]
 async fn perform(task: &str) {
     let mut parts = task.split(' ');
     let mut part = || parts.next().unwrap();

@@ -89,10 +89,11 @@ impl MongoChatRepository {
         let Some(chat) = chat? else { return Ok(Page { items: Vec::new(), next: None }) };
         let mut found = found?;
         // One that has no document of its own yet is.
-        if let Some(begun) = begun(&chat).filter(|begun| before.is_none_or(|before| seq_of(begun) < before)) {
-            if found.iter().all(|turn| turn.get("_id") != begun.get("_id")) {
-                found.insert(0, begun);
-            }
+        if let Some(begun) = begun(&chat)
+            && before.is_none_or(|before| seq_of(&begun) < before)
+            && found.iter().all(|turn| turn.get("_id") != begun.get("_id"))
+        {
+            found.insert(0, begun);
         }
         let page = Page::from_overfull(found, limit, seq_of);
         let items = page.items.into_iter().rev().filter_map(|turn| decode_turn(turn).ok()).collect();
