@@ -23,6 +23,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 pub(crate) struct Database {
     pool: Pool<AsyncPgConnection>,
     timeout: Duration,
+    /// How long waiting for a connection and making it may take when the caller is gone.
+    patience: Duration,
 }
 
 impl Database {
@@ -40,7 +42,7 @@ impl Database {
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let pool = Pool::builder(manager).max_size(options.max_connections.max(1)).build();
         let pool = pool.map_err(|error| OpenError::unreachable(&place, error))?;
-        Ok(Self { pool, timeout: options.timeout })
+        Ok(Self { pool, timeout: options.timeout, patience: options.timeout.saturating_add(options.connect_timeout) })
     }
 
     /// Runs an operation of one or more statements within the time limit.
@@ -92,7 +94,15 @@ impl Database {
     }
 
     async fn lease(&self) -> Outcome<Lease> {
-        Ok(Lease(Some(self.pool.get().await?)))
+        if self.pool.status().available > 0 {
+            return Ok(Lease(Some(self.pool.get().await?)));
+        }
+        // A connection that is being made is not given up with its caller: where that takes longer than a call may, there
+        // would never be one. What nobody waits for any more goes to the pool.
+        let (pool, patience) = (self.pool.clone(), self.patience);
+        let made = tokio::spawn(async move { tokio::time::timeout(patience, pool.get()).await }).await;
+        let made = made.map_err(|error| Failure(unavailable(error)))?;
+        Ok(Lease(Some(made.map_err(|_| Failure(unavailable(NoAnswer(patience))))??)))
     }
 }
 

@@ -20,7 +20,8 @@ pub struct PostgresOptions {
     pub schema: Option<String>,
     /// The most connections; at least 1. Default: 16.
     pub max_connections: usize,
-    /// How long making one connection may take, TLS and the login included. Default: 5 s.
+    /// How long making one connection may take, TLS and the login included; the call that needs it may
+    /// have given up before. Default: 3 s.
     pub connect_timeout: Duration,
     /// How long a call may take in all, waiting for a connection included; the server gives up a statement after as long.
     /// Default: 1.8 s.
@@ -36,7 +37,7 @@ impl PostgresOptions {
             ca_file: None,
             schema: None,
             max_connections: 16,
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_millis(1800),
         }
     }

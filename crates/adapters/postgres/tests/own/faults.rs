@@ -13,12 +13,20 @@ use palavra_domain::{
 };
 use palavra_postgres::{PostgresOptions, PostgresStore, PostgresUserRepository};
 use std::time::{Duration, Instant};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
 
 pub(crate) fn trials(url: &str) -> Vec<Trial> {
     cases![url:
         a_frozen_server_is_unavailable_in_time_and_recovers,
         connections_that_may_be_dead_are_not_tried_one_by_one,
         a_server_that_was_cut_off_recovers,
+        connections_that_take_longer_than_a_call_are_made_all_the_same,
         connections_that_the_server_closed_are_replaced,
         what_came_too_late_is_not_written_behind_the_callers_back,
         calls_whose_callers_go_away_cost_no_place_in_the_pool,
@@ -100,6 +108,46 @@ async fn a_server_that_was_cut_off_recovers(namespace: &Namespace) {
     for found in find_often(&store.users(), ana.id, 20).await {
         assert_eq!(found.unwrap().as_ref(), Some(&ana));
     }
+}
+
+/// A port from which everything takes a while, each way.
+async fn far(server: String, delay: Duration) -> u16 {
+    async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            tokio::time::sleep(delay).await;
+            if to.write_all(&buffer[..length]).await.is_err() {
+                return;
+            }
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (asked, answers) = client.into_split();
+            let (answered, asks) = TcpStream::connect(&server).await.unwrap().into_split();
+            tokio::spawn(carry(asked, asks, delay));
+            tokio::spawn(carry(answered, answers, delay));
+        }
+    });
+    port
+}
+
+async fn connections_that_take_longer_than_a_call_are_made_all_the_same(namespace: &Namespace) {
+    drop(namespace.open().await);
+    // A connection is four round trips at least, a call two at most.
+    let port = far(namespace.server(), Duration::from_millis(60)).await;
+    let options =
+        PostgresOptions { timeout: Duration::from_millis(400), ..namespace.options(&namespace.by("127.0.0.1", port)) };
+    let users = PostgresStore::open(options).await.unwrap().users();
+    let error = users.find(user_id()).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while users.find(user_id()).await.is_err() {
+        assert!(Instant::now() < deadline, "there is never a connection");
+    }
+    assert_eq!(users.find(user_id()).await.unwrap(), None);
 }
 
 async fn connections_that_the_server_closed_are_replaced(namespace: &Namespace) {
