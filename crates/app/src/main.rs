@@ -10,8 +10,13 @@ mod settings;
 mod telemetry;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use settings::Settings;
 use std::{path::PathBuf, process::ExitCode};
+
+/// The system's allocator keeps what many threads once used: hundreds of MiB after some logins.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A self-hosted, multi-user chat API with memory over every model that `OpenRouter` serves.
 #[derive(Parser)]

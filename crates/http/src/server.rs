@@ -50,6 +50,8 @@ pub fn serve(listener: TcpListener, state: Arc<AppState>, options: ServerOptions
     .workers(options.workers)
     // A client that goes away in the middle of a stream is noticed.
     .h1_allow_half_closed(false)
+    // Else a part of a stream waits up to 40 ms for the client to acknowledge the part before it.
+    .tcp_nodelay(true)
     .client_request_timeout(options.header_timeout)
     .shutdown_timeout(options.shutdown_timeout.as_secs())
     .disable_signals()

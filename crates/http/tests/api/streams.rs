@@ -8,7 +8,10 @@ use palavra_domain::{ModelError, ports::ChatRepository};
 use palavra_inmem::fakes::{Gate, Script};
 use reqwest::Response;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// One server-sent event.
 #[derive(Debug)]
@@ -236,4 +239,23 @@ async fn a_long_answer_streams_whole_to_a_slow_reader() {
     let deltas = events.iter().filter(|event| event.name == "delta").map(|event| text(&event.data["text"]));
     assert_eq!(deltas.collect::<String>(), part.repeat(60));
     assert_eq!(events.last().unwrap().id, part.len() * 60 + 1);
+}
+
+/// On one connection, each part of an answer is written as it comes, without waiting for the client's acknowledgement of the
+/// part before, which takes 40 ms.
+#[tokio::test]
+async fn parts_do_not_wait_for_each_other() {
+    let server = Server::start();
+    let ana = server.user("ana").await;
+    let mut spans = Vec::new();
+    for _ in 0..21 {
+        let parts = ["um", " dois", " três"];
+        let script = |script, part: &&str| Script::wait(Script::say(script, part), Duration::from_millis(1));
+        server.model.script(parts.iter().fold(Script::new(), script));
+        let begun = Instant::now();
+        open(&server, &ana, "", "conta").await.bytes().await.unwrap();
+        spans.push(begun.elapsed());
+    }
+    spans.sort_unstable();
+    assert!(spans[10] < Duration::from_millis(35), "{spans:?}");
 }

@@ -117,7 +117,7 @@ impl Prompter {
             let chat = (status == 200).then(|| answer["chat_id"].as_str().map(str::to_owned)).flatten();
             return Ok((chat, sent.elapsed()));
         }
-        let mut stream = user.stream(body).await?;
+        let Ok(mut stream) = user.stream(body).await else { return Ok((None, sent.elapsed())) };
         let (mut chat, mut first) = (None, None);
         while let Some(event) = stream.next().await {
             let event = event?;
