@@ -6,6 +6,7 @@
 mod accounts;
 mod auth;
 mod chats;
+mod copy;
 pub mod decorators;
 mod doctor;
 mod housekeeping;
@@ -18,6 +19,7 @@ mod remember;
 pub use accounts::{AccountError, Accounts, PasswordChange, ProfileChange, Registration};
 pub use auth::{Auth, AuthError, LoginError, Tokens};
 pub use chats::{ChatError, Chats, History};
+pub use copy::{Archives, Checksum, CopiedPart, CopyError, CopyReport, CopyStep, Copying, Listed, Watch};
 pub use doctor::{Doctor, Finding, LookedAt, Report, StoreCheck, StoreReport};
 pub use housekeeping::Housekeeping;
 pub use memories::{Memories, MemoryError};

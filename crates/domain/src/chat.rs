@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A conversation, without its turns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Chat {
     /// Which.
     pub id: ChatId,
@@ -28,7 +28,7 @@ pub struct Chat {
 }
 
 /// The one turn of a chat that is being answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ActiveTurn {
     /// Which.
     pub turn: TurnId,
@@ -37,7 +37,7 @@ pub struct ActiveTurn {
 }
 
 /// A claim of one process on a piece of work. When it ends without being renewed, the process is taken for dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Lease {
     /// Whose claim.
     pub owner: InstanceId,
@@ -46,7 +46,7 @@ pub struct Lease {
 }
 
 /// Where a turn stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum TurnStatus {
     /// Being answered.
     Pending,
@@ -127,7 +127,7 @@ pub struct RecalledMemory {
 }
 
 /// One prompt and what became of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Turn {
     /// Which.
     pub id: TurnId,
@@ -293,7 +293,7 @@ pub enum SettleOutcome {
 }
 
 /// The work of remembering what a prompt said, recorded in its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MemoryJob {
     /// Where it stands.
     pub state: JobState,
@@ -306,7 +306,7 @@ pub struct MemoryJob {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum JobState {
     /// To be done.
     Waiting,

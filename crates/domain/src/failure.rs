@@ -1,12 +1,13 @@
 //! Why a turn has no answer.
 
 use crate::{ModelError, StoreError};
+use serde::Serialize;
 use std::{fmt, str::FromStr, time::Duration};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
         /// Why a turn failed, as it is stored with the turn and told to the user.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum FailureCode { $($(#[$doc])* $name,)* }
 
         impl FailureCode {

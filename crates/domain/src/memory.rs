@@ -116,7 +116,7 @@ impl MemoryOrigin {
 }
 
 /// A memory with its embedding as a passage.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EmbeddedMemory {
     /// The memory.
     pub memory: Memory,

@@ -145,7 +145,8 @@ impl MemoryText {
 }
 
 /// What a user asks: at least one character that is not white space, at most as many as the deployment allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Prompt(String);
 
 impl Prompt {

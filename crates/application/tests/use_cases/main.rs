@@ -4,6 +4,7 @@
 mod accounts;
 mod cached;
 mod context;
+mod copying;
 mod doctor;
 mod failures;
 mod flaky;
