@@ -55,6 +55,15 @@ impl Options {
         self.data_dir = Some(path.into());
         self
     }
+
+    /// As the settings of one side of `palavra copy`: variables that begin with `prefix` in place of `PALAVRA__`.
+    #[must_use]
+    pub fn side(&self, prefix: &str) -> Vec<(String, String)> {
+        let folder =
+            self.data_dir.iter().map(|path| (format!("{prefix}DATA_DIR"), path.to_string_lossy().into_owned()));
+        let renamed = |(name, value): &(String, String)| (name.replacen("PALAVRA__", prefix, 1), value.clone());
+        self.env.iter().map(renamed).chain(folder).collect()
+    }
 }
 
 /// How a server that would not start ended.

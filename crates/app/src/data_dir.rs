@@ -9,12 +9,14 @@ use std::{
     io::{ErrorKind, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-/// A data folder that this process holds; it is free again when this is dropped.
+/// A data folder that this process holds; it is free again when this and its clones are dropped.
+#[derive(Clone)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 /// What `secrets.toml` holds, each as the setting of the same name is written.
@@ -42,7 +44,7 @@ impl DataDir {
             .open(path.join("palavra.lock"))
             .with_context(|| format!("cannot write in the data folder {told} (data_dir)"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) }),
             Err(TryLockError::WouldBlock) => Err(anyhow!(
                 "another palavra process uses the data folder {told}: stop it, or name another folder with PALAVRA__DATA_DIR"
             )),
@@ -56,25 +58,40 @@ impl DataDir {
         &self.path
     }
 
+    /// Whether `path` is this folder.
+    pub(crate) fn is(&self, path: &Path) -> bool {
+        matches!((self.path.canonicalize(), path.canonicalize()), (Ok(own), Ok(other)) if own == other)
+    }
+
+    fn secrets_file(&self) -> PathBuf {
+        self.path.join("secrets.toml")
+    }
+
     /// The secrets of this folder; made, with mode 0600, when there are none.
     pub(crate) fn secrets(&self) -> Result<Secrets> {
-        let path = self.path.join("secrets.toml");
+        self.made_secrets()?.map_or_else(|| self.make_secrets(), Ok)
+    }
+
+    /// The secrets of this folder, if some were made.
+    pub(crate) fn made_secrets(&self) -> Result<Option<Secrets>> {
+        let path = self.secrets_file();
         match fs::read_to_string(&path) {
             Ok(text) => {
                 // The parser's message would quote the line, which is a secret.
-                toml::from_str(&text).map_err(|_| {
+                toml::from_str(&text).map(Some).map_err(|_| {
                     anyhow!(
                         "{} is not what palavra wrote: restore it from a backup; without it users' API keys cannot be opened",
                         path.display()
                     )
                 })
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => self.make_secrets(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    fn make_secrets(&self, path: &Path) -> Result<Secrets> {
+    fn make_secrets(&self) -> Result<Secrets> {
+        let path = &self.secrets_file();
         let key = || -> Result<String> { Ok(KeyRing::generate("k1")?.to_settings().expose_secret().to_owned()) };
         let secrets = Secrets { jwt_keys: key()?, master_keys: key()? };
         let text = toml::to_string(&secrets).context("cannot write the secrets")?;

@@ -1,6 +1,7 @@
 //! The binary `palavra`: settings, composition, start-up.
 
 mod compose;
+mod copy;
 mod data_dir;
 mod doctor;
 mod environment;
@@ -9,9 +10,10 @@ mod serve;
 mod settings;
 mod telemetry;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
-use settings::Settings;
+use settings::{ENVIRONMENT, Settings};
 use std::{path::PathBuf, process::ExitCode};
 
 /// The system's allocator keeps what many threads once used: hundreds of MiB after some logins.
@@ -43,6 +45,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copy users with their sealed keys, chats and memories from the stores of one settings file to those of another, and
+    /// compare both in the end. Stop what serves from either first. Sessions are not copied: everybody logs in again. A copy
+    /// that was cut off goes on when it is started again. The environment is read as `PALAVRA_FROM__…` and `PALAVRA_TO__…` in
+    /// place of `PALAVRA__…`.
+    Copy {
+        /// The settings of what is copied.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// The settings of where it is copied to.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 #[tokio::main]
@@ -51,13 +65,7 @@ async fn main() -> ExitCode {
     // Several drivers speak TLS, and two providers of its cryptography are linked: the choice must not be left open. It fails
     // only when it was made before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let done = match Settings::load(arguments.config.as_deref()) {
-        Ok(settings) => match arguments.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(settings).await.map(|()| true),
-            Command::Doctor { repair, json } => doctor::doctor(settings, repair, json).await,
-        },
-        Err(error) => Err(error),
-    };
+    let done = run(arguments).await;
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -68,5 +76,15 @@ async fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `false` when the command did its work, and what it found is not well.
+async fn run(arguments: Arguments) -> Result<bool> {
+    let settings = || Settings::load(arguments.config.as_deref(), ENVIRONMENT);
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(settings()?).await.map(|()| true),
+        Command::Doctor { repair, json } => doctor::doctor(settings()?, repair, json).await,
+        Command::Copy { from, to } => copy::copy(&from, &to).await,
     }
 }

@@ -181,6 +181,14 @@ impl KeyRing {
     }
 
     /// The key for what is new.
+    /// Whether every key of `other` is among these, under its id.
+    #[must_use]
+    pub fn has_all_of(&self, other: &Self) -> bool {
+        other
+            .keys()
+            .all(|key| self.find(&key.id).is_some_and(|own| own.secret.expose_secret() == key.secret.expose_secret()))
+    }
+
     pub(crate) fn first(&self) -> &Key {
         &self.first
     }
@@ -321,6 +329,18 @@ mod tests {
         ] {
             assert_eq!(problem(&format!("a:{GOOD},b:{text}").replace(",b", ",b")), KeyProblem::Guessable { entry: 2 });
         }
+    }
+
+    #[test]
+    fn a_ring_has_the_keys_of_another_under_their_ids() {
+        let (one, two) = (KeyRing::generate("k1").unwrap(), KeyRing::generate("k2").unwrap());
+        let text = |rings: &[&KeyRing]| -> SecretString {
+            rings.iter().map(|ring| ring.to_settings().expose_secret().to_owned()).collect::<Vec<_>>().join(",").into()
+        };
+        let both = KeyRing::parse("test", &text(&[&two, &one])).unwrap();
+        assert!(both.has_all_of(&one) && both.has_all_of(&two) && both.has_all_of(&both));
+        assert!(!one.has_all_of(&both));
+        assert!(!one.has_all_of(&KeyRing::generate("k1").unwrap()), "another key of the same name");
     }
 
     #[test]

@@ -56,6 +56,17 @@ pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores> {
     stores::open(settings, data).await
 }
 
+/// Opens the stores that two settings name. A data folder that both use is locked once.
+pub(crate) async fn open_both(from: &Settings, to: &Settings) -> Result<(Stores, Stores)> {
+    let source = open_stores(from).await?;
+    let shared = source.data.as_ref().filter(|data| to.use_data_folder() && data.is(&to.data_dir)).cloned();
+    let target = match shared {
+        Some(data) => stores::open(to, Some(data)).await?,
+        None => open_stores(to).await?,
+    };
+    Ok((source, target))
+}
+
 /// Opens the stores and composes the use cases over them.
 pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let stores = open_stores(settings).await?;
@@ -104,6 +115,18 @@ fn recalled(settings: &Settings, memories: Arc<dyn MemoryRepository>) -> Arc<dyn
         _ if !settings.memories_are_in_the_data_folder() => memories,
         hot_mib => Arc::new(HotMemoryRepository::new(memories, hot_mib << 20)),
     }
+}
+
+/// The master keys of the settings; those of `secrets.toml` where the settings have none. None are made.
+pub(crate) fn master_keys(settings: &Settings, data: Option<&DataDir>) -> Result<Option<KeyRing>> {
+    let mut text = settings.security.master_keys.clone();
+    if let (true, Some(data)) = (text.is_empty(), data) {
+        text = data.made_secrets()?.map(|made| made.master_keys).unwrap_or_default();
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(KeyRing::parse("security.master_keys", &SecretString::from(text))?))
 }
 
 /// The keys of the settings; those of `secrets.toml` where the settings have none.

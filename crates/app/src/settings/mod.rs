@@ -21,7 +21,8 @@ use std::{
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const EMBEDDED: &str = include_str!("../../../../config/embedded.toml");
 const POLYGLOT: &str = include_str!("../../../../config/polyglot.toml");
-const ENVIRONMENT: &str = "PALAVRA__";
+/// What the names of variables begin with.
+pub(crate) const ENVIRONMENT: &str = "PALAVRA__";
 /// Long enough for a store to answer late and a clock to differ.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
@@ -48,15 +49,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings, with `file` between the profile's and the environment.
-    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+    /// Reads the settings, with `file` between the profile's and the environment variables that begin with `prefix`.
+    pub(crate) fn load(file: Option<&Path>, prefix: &str) -> Result<Self> {
         let wrong = "the settings are not right: correct the key named here (config/default.toml explains each)";
         let mut above = Figment::new();
         if let Some(file) = file {
-            ensure!(file.is_file(), "there is no settings file {}: correct --config", file.display());
+            ensure!(file.is_file(), "there is no settings file {}: correct its name", file.display());
             above = above.merge(Toml::file_exact(file));
         }
-        let above = above.merge(Env::prefixed(ENVIRONMENT).split("__"));
+        let above = above.merge(Env::prefixed(prefix).split("__"));
         let defaults = Figment::from(Toml::string(DEFAULTS));
         let preset = match Figment::from(&defaults).merge(&above).extract_inner("profile").context(wrong)? {
             Profile::Embedded => EMBEDDED,
@@ -70,6 +71,21 @@ impl Settings {
     /// Whether memories live in the data folder, which this process has locked for itself.
     pub(crate) fn memories_are_in_the_data_folder(&self) -> bool {
         self.lancedb.uri.is_empty()
+    }
+
+    /// Where memories live, when that is not the data folder.
+    fn memories_uri(&self) -> Option<PathBuf> {
+        let path = PathBuf::from(&self.lancedb.uri);
+        (!self.memories_are_in_the_data_folder()).then(|| path.canonicalize().unwrap_or(path))
+    }
+
+    /// Whether the memories of both are in one place.
+    pub(crate) fn shares_memories_with(&self, other: &Self) -> bool {
+        let place = |settings: &Self| {
+            let folder = settings.data_dir.canonicalize().unwrap_or_else(|_| settings.data_dir.clone());
+            settings.memories_uri().unwrap_or_else(|| folder.join("lancedb"))
+        };
+        place(self) == place(other)
     }
 
     /// Whether the data folder is used at all.

@@ -71,7 +71,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    pub(super) fn add(&mut self, id: impl ToString) {
+    pub(super) fn add(&mut self, id: &impl ToString) {
         self.count += 1;
         if self.ids.len() < NAMED {
             self.ids.push(id.to_string());

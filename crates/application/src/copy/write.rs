@@ -12,7 +12,7 @@ impl Copying {
                 Pair::Both(user, there) if user == there => None,
                 Pair::Both(user, there) if user.revision > there.revision => Some(user),
                 Pair::Both(user, _) => {
-                    part.newer.add(user.id);
+                    part.newer.add(&user.id);
                     None
                 }
                 Pair::Target | Pair::Unreadable(_) => continue,
@@ -43,7 +43,7 @@ impl Copying {
                     (chat, true)
                 }
                 Pair::Both(chat, _) => {
-                    chats.newer.add(chat.id);
+                    chats.newer.add(&chat.id);
                     watch(CopyStep::Done(chat.turns.into()));
                     continue;
                 }
@@ -72,7 +72,7 @@ impl Copying {
                 Some(Pair::Source(turn)) => batch.push(turn),
                 Some(Pair::Both(turn, there)) if turn == there => watch(CopyStep::Done(1)),
                 Some(Pair::Both(turn, there)) if progress(&turn) >= progress(&there) => batch.push(turn),
-                Some(Pair::Both(turn, _)) => part.newer.add(turn.id),
+                Some(Pair::Both(turn, _)) => part.newer.add(&turn.id),
                 Some(Pair::Target | Pair::Unreadable(_)) | None => {}
             }
             if batch.len() == PAGE || ended && (chat_differs || !batch.is_empty()) {
@@ -104,7 +104,7 @@ impl Copying {
                     self.target.memories.delete(key.user, key.id).await.map_err(CopyError::Target)?;
                     batch.push(memory);
                 }
-                Some(Pair::Both(memory, _)) => part.newer.add(memory.memory.id),
+                Some(Pair::Both(memory, _)) => part.newer.add(&memory.memory.id),
                 Some(Pair::Target | Pair::Unreadable(_)) | None => {}
             }
             if batch.len() == PAGE || ended && !batch.is_empty() {

@@ -1,5 +1,6 @@
 //! The polyglot profile: Postgres, MongoDB, Redis and a shared LanceDB.
 
+mod copy;
 mod instances;
 mod mixed;
 mod outages;
