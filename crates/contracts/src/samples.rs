@@ -2,8 +2,8 @@
 
 use palavra_domain::{
     Attempt, BeginTurn, ChatId, ChatTarget, ChatTitle, DisplayName, EmbeddedMemory, FailureCode, InstanceId, Lease,
-    Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryText, ModelId, PasswordHash, Prompt,
-    RecalledMemory, RefreshHash, SealedKey, Session, SessionId, Settlement, Timestamp, TurnId, TurnStatus, Usage, User,
+    Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryState, MemoryText, ModelId, PasswordHash, Prompt,
+    RecalledMemory, RefreshHash, SealedKey, Session, SessionId, Settlement, Span, Timestamp, TurnId, TurnStatus, Usage, User,
     UserId, Username,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,6 +99,8 @@ pub fn user(name: &str) -> User {
         memory_enabled: true,
         password_hash: PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
         api_key: Some(SealedKey { sealed: (0..=255).collect(), hint: "wxyz".into() }),
+        memory_version: 0,
+        memories_cleared_at: None,
         created_at: at(1),
         updated_at: at(2),
     }
@@ -265,10 +267,20 @@ pub fn memory(user: UserId, text: &str) -> Memory {
         text: MemoryText::parse(text).unwrap(),
         kind: MemoryKind::Profile,
         origin: MemoryOrigin::Extracted,
-        source: Some(MemorySource { chat: chat_id(), turn: turn_id() }),
+        source: Some(MemorySource { chat: chat_id(), turn: turn_id(), span: Some(span("Moro em Recife")) }),
+        state: MemoryState::Active,
+        valid_from: at(0),
+        valid_to: None,
+        superseded_by: None,
         created_at: at(0),
         updated_at: at(0),
     }
+}
+
+/// A part of a prompt, at its beginning.
+#[must_use]
+pub fn span(text: &str) -> Span {
+    Span { start: 0, text: text.into() }
 }
 
 /// A vector of length 1 in the plane of the first two dimensions, `degrees` away from the first axis.

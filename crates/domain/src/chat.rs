@@ -347,6 +347,8 @@ pub struct RememberTask {
     pub turn: TurnRef,
     /// What the user typed.
     pub prompt: Prompt,
+    /// When the turn was written down.
+    pub said_at: Timestamp,
     /// The model that the turn asked for.
     pub model: ModelId,
     /// How often it was taken up, this time included.

@@ -78,4 +78,10 @@ impl MemoryId {
     pub fn extracted(turn: TurnId, index: usize) -> Self {
         Self(Uuid::new_v5(&turn.uuid(), index.to_string().as_bytes()))
     }
+
+    /// The id under which what this memory said up to `revision` is kept as history: always the same one.
+    #[must_use]
+    pub fn earlier(self, revision: u32) -> Self {
+        Self(Uuid::new_v5(&self.0, revision.to_string().as_bytes()))
+    }
 }

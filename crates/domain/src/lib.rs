@@ -35,12 +35,15 @@ pub use embedding::{EmbedAs, EmbeddingSpace, Embeddings};
 pub use error::{BoxError, Entity, ModelError, StoreError, VaultError};
 pub use failure::{FailureCode, TurnFailure};
 pub use ids::{ChatId, InstanceId, MemoryId, SessionId, TurnId, UserId};
-pub use memory::{EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, MemorySource, ScoredMemory};
+pub use memory::{
+    DeletedMemory, EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, MemoryRecord, MemorySource, MemoryState,
+    ScoredMemory, Span,
+};
 pub use money::Usd;
 pub use page::{MemoryCursor, MemoryKey, Page};
 pub use secret::{ApiKey, Password, PasswordHash, RefreshHash, RefreshToken, SealedKey};
 pub use session::{Claims, RotateOutcome, Session};
-pub use text::{ChatTitle, DisplayName, InvalidValue, MemoryText, ModelId, Prompt, Username};
+pub use text::{ChatTitle, DisplayName, InvalidValue, MemoryText, ModelId, Prompt, TextHash, Username};
 pub use time::Timestamp;
 pub use usage::Usage;
 pub use user::User;

@@ -1,7 +1,8 @@
 //! Texts with limits. Lengths are in Unicode scalar values; U+0000 is refused everywhere, every other text is kept byte for byte.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use std::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// A value that does not keep to its rules; the message says what would.
@@ -141,6 +142,51 @@ impl MemoryText {
         let folded: String = self.0.nfkc().flat_map(char::to_lowercase).collect();
         let words: Vec<&str> = folded.split_whitespace().collect();
         words.join(" ").trim_end_matches('.').to_owned()
+    }
+
+    /// The hash of the text as it is compared.
+    #[must_use]
+    pub fn hash(&self) -> TextHash {
+        TextHash(Sha256::digest(self.normalised().as_bytes()).into())
+    }
+}
+
+/// The SHA-256 of a memory's text, as texts are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextHash(pub [u8; 32]);
+
+impl fmt::Display for TextHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for TextHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TextHash({self})")
+    }
+}
+
+impl FromStr for TextHash {
+    type Err = InvalidValue;
+
+    /// Reads 64 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = || InvalidValue::new("text_hash", "must be 64 hexadecimal digits");
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(invalid());
+        }
+        let mut hash = [0; 32];
+        for (index, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| invalid())?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+impl Serialize for TextHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -22,6 +22,11 @@ pub struct User {
     pub password_hash: PasswordHash,
     /// The OpenRouter key, sealed.
     pub api_key: Option<SealedKey>,
+    /// Counts the changes to what is remembered, from 0. It moves with every change, and apart from the revision: whoever
+    /// keeps a user's memories in process reads them again when it has moved.
+    pub memory_version: u64,
+    /// When the user last deleted everything that was remembered: what was said until then is not learnt any more.
+    pub memories_cleared_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the account was last changed.

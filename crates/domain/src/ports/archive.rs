@@ -4,7 +4,7 @@
 //! use cases that serve requests hold the owner-scoped ports.
 
 use super::{ChatRepository, MemoryRepository, UserRepository};
-use crate::{Chat, ChatId, EmbeddedMemory, MemoryKey, Page, StoreError, Turn, TurnRef, Usage, User, UserId};
+use crate::{Chat, ChatId, MemoryKey, MemoryRecord, Page, StoreError, Turn, TurnRef, Usage, User, UserId};
 use async_trait::async_trait;
 
 /// A part of all records of a store, in the order of their keys. A record that cannot be read is its `Corrupt` error, in
@@ -57,12 +57,17 @@ pub trait ChatArchive: ChatRepository {
     async fn parked_jobs(&self, limit: usize) -> Result<Vec<TurnRef>, StoreError>;
 }
 
-/// All memories of a store, with their vectors. What copies them in is [`MemoryRepository::insert`], which leaves alone
-/// what is there.
+/// All memories of a store, with their vectors, and what is left of deleted ones.
 #[async_trait]
 pub trait MemoryArchive: MemoryRepository {
-    /// Up to `limit` memories by their user, then their id, from above `after`. Every memory that is there throughout a scan
+    /// Up to `limit` records by their user, then their id, from above `after`. Every record that is there throughout a scan
     /// is met exactly once.
-    async fn scan(&self, after: Option<MemoryKey>, limit: usize)
-    -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError>;
+    async fn scan(&self, after: Option<MemoryKey>, limit: usize) -> Result<Scan<MemoryRecord, MemoryKey>, StoreError>;
+
+    /// Writes records as they stand elsewhere, revisions and times included, in place of what is there under their keys, all
+    /// of them or none. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// `Unexpected` when a vector has other dimensions than the space.
+    async fn import(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError>;
 }

@@ -81,7 +81,9 @@ pub trait ChatRepository: Send + Sync {
     /// Takes up to `limit` jobs that are due at `now`, the oldest turn first: waiting ones, and claimed ones whose lease
     /// has ended. Each becomes claimed with `lease` and counts one more try.
     ///
-    /// Behaviour: of several calls at once, each job goes to one only.
+    /// Behaviour: of several calls at once, each job goes to one only. A user's jobs are done one at a time and in the
+    /// order of their turns (by `created_at`, then id): none is taken while another one of its user is claimed and leased,
+    /// or an older one is waiting, due or not. One call takes at most one job of a user.
     async fn claim_memory_jobs(
         &self,
         lease: Lease,
