@@ -3,8 +3,8 @@
 use palavra_domain::{
     Attempt, BeginTurn, ChatId, ChatTarget, ChatTitle, DisplayName, EmbeddedMemory, FailureCode, InstanceId, Lease,
     Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryState, MemoryText, ModelId, PasswordHash, Prompt,
-    RecalledMemory, RefreshHash, SealedKey, Session, SessionId, Settlement, Span, Timestamp, TurnId, TurnStatus, Usage, User,
-    UserId, Username,
+    RecalledMemory, RefreshHash, SealedKey, Session, SessionId, Settlement, Span, Timestamp, TurnId, TurnStatus, Usage,
+    User, UserId, Username,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;

@@ -4,10 +4,10 @@ use super::readable;
 use crate::{
     Make,
     harness::{self, cases},
-    samples::{embedded, user_id},
+    samples::{at, embedded, user_id},
 };
 use libtest_mimic::Trial;
-use palavra_domain::{EmbeddedMemory, MemoryKey, ports::MemoryArchive};
+use palavra_domain::{EmbeddedMemory, MemoryKey, MemoryRecord, ports::MemoryArchive};
 use std::sync::Arc;
 
 type Memories = Arc<dyn MemoryArchive>;
@@ -40,7 +40,11 @@ async fn inserted(port: &Memories, count: u16) -> Vec<EmbeddedMemory> {
 
 async fn scan(port: &Memories, after: Option<MemoryKey>, limit: usize) -> (Vec<EmbeddedMemory>, Option<MemoryKey>) {
     let page = readable(port.scan(after, limit).await.unwrap());
-    (page.items, page.next)
+    let kept = page.items.into_iter().filter_map(|record| match record {
+        MemoryRecord::Kept(embedded) => Some(embedded),
+        MemoryRecord::Deleted(_) => None,
+    });
+    (kept.collect(), page.next)
 }
 
 async fn a_scan_meets_every_memory_once_with_its_vector(port: Memories) {
@@ -59,7 +63,7 @@ async fn a_scan_goes_on_while_memories_come_and_go(port: Memories) {
     let all = inserted(&port, 8).await;
     let (mut seen, mut next) = scan(&port, None, 3).await;
     let first = &all[0].memory;
-    assert!(port.delete(first.user_id, first.id).await.unwrap());
+    assert!(port.delete(first.user_id, first.id, at(9)).await.unwrap());
     port.insert(vec![embedded(first.user_id, "between", port.space().dimensions, 1.0)]).await.unwrap();
     while let Some(after) = next {
         let (more, following) = scan(&port, Some(after), 3).await;
@@ -76,7 +80,7 @@ async fn what_was_scanned_can_be_inserted_again(port: Memories) {
     port.insert(all.clone()).await.unwrap();
     assert_eq!(scan(&port, None, 100).await, (all.clone(), None));
     for embedded in &all {
-        port.delete(embedded.memory.user_id, embedded.memory.id).await.unwrap();
+        port.delete(embedded.memory.user_id, embedded.memory.id, at(9)).await.unwrap();
     }
     port.insert(all.clone()).await.unwrap();
     assert_eq!(scan(&port, None, 100).await, (all, None));

@@ -54,7 +54,8 @@ async fn a_claimed_job_has_what_it_takes(port: Chats) {
     let lease = lease(at(20_002));
     let tasks = port.claim_memory_jobs(lease, at(3_000), 10).await.unwrap();
     let model = begin.attempt.model_asked.clone();
-    assert_eq!(tasks, vec![RememberTask { turn: turn.reference(), prompt: begin.prompt, model, tries: 1 }]);
+    let task = RememberTask { turn: turn.reference(), prompt: begin.prompt, said_at: begin.now, model, tries: 1 };
+    assert_eq!(tasks, vec![task]);
     let after = stored(&port, &turn).await;
     let job = after.memory_job.unwrap();
     assert_eq!((job.state, job.tries, job.lease), (JobState::Claimed, 1, Some(lease)));

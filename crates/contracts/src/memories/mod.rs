@@ -8,7 +8,7 @@ use crate::{
     samples::{at, embedded, memory, vector},
 };
 use libtest_mimic::Trial;
-use palavra_domain::{EmbeddedMemory, Memory, UserId, ports::MemoryRepository};
+use palavra_domain::{EmbeddedMemory, Memory, StoreError, UserId, ports::MemoryRepository};
 use std::{cmp::Reverse, sync::Arc};
 
 type Memories = Arc<dyn MemoryRepository>;
@@ -24,6 +24,12 @@ async fn insert(port: &Memories, user: UserId, text: &str, degrees: f32) -> Memo
     let embedded = embedded(user, text, port.space().dimensions, degrees);
     port.insert(vec![embedded.clone()]).await.unwrap();
     embedded.memory
+}
+
+/// Replaces one memory.
+async fn update(port: &Memories, change: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
+    let stored = port.change(change.memory.user_id, vec![change]).await?;
+    Ok(stored.map(|stored| stored.into_iter().next().unwrap()))
 }
 
 async fn stored(port: &Memories, memory: &Memory) -> Option<Memory> {

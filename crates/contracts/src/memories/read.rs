@@ -3,7 +3,7 @@
 use super::{Memories, insert, made_at, search, texts};
 use crate::{
     harness::{Case, cases},
-    samples::{TEXTS, embedded, user_id},
+    samples::{TEXTS, at, embedded, user_id},
 };
 use palavra_domain::{EmbeddedMemory, MemoryCursor, MemoryId, UserId, ports::MemoryRepository};
 
@@ -63,7 +63,7 @@ async fn a_list_goes_on_below_a_deleted_memory(port: Memories) {
     let user = user_id();
     let memories = made_at(&port, user, &[1, 2, 3, 4]).await;
     let (_, next) = page(&port, user, None, 2).await;
-    assert!(port.delete(user, memories[1].id).await.unwrap());
+    assert!(port.delete(user, memories[1].id, at(9)).await.unwrap());
     assert_eq!(page(&port, user, next, 2).await, (vec![memories[2].id, memories[3].id], None));
 }
 
@@ -80,7 +80,7 @@ async fn embedded_memories_come_newest_first_with_their_vectors(port: Memories) 
     assert_eq!(port.embedded(user, 10).await.unwrap(), all);
     assert_eq!(port.embedded(user, 2).await.unwrap(), all[..2]);
     let gone = &all[1].memory;
-    assert!(port.delete(user, gone.id).await.unwrap());
+    assert!(port.delete(user, gone.id, at(9)).await.unwrap());
     all.remove(1);
     assert_eq!(port.embedded(user, 10).await.unwrap(), all);
 }

@@ -1,6 +1,6 @@
 //! What is saved, changed and deleted, and for whom.
 
-use super::{Memories, all, insert, made_at, search, stored, texts};
+use super::{Memories, all, insert, made_at, search, stored, texts, update};
 use crate::{
     harness::{Case, cases},
     samples::{TEXTS, at, embedded, memory, memory_id, user_id, vector},
@@ -79,7 +79,7 @@ async fn what_is_missing_is_not_found(port: Memories) {
     assert_eq!(all(&port, user).await, Vec::new());
     assert!(!port.has_any(user).await.unwrap());
     assert_eq!(search(&port, user, 0.0, 10, -1.0).await, Vec::new());
-    assert!(!port.delete(user, memory_id()).await.unwrap());
+    assert!(!port.delete(user, memory_id(), at(9)).await.unwrap());
     assert_eq!(port.delete_all(user).await.unwrap(), 0);
     insert(&port, user, "something", 0.0).await;
     assert_eq!(port.find(user, memory_id()).await.unwrap(), None);
@@ -119,7 +119,7 @@ async fn a_known_id_is_left_as_it_is(port: Memories) {
     assert_eq!(stored(&port, &new.memory).await.as_ref(), Some(&new.memory));
     assert_eq!(texts(&port, user, 90.0, 10, 0.5).await, ["new"]);
     let change = EmbeddedMemory { memory: first, vector: vector(dimensions, 0.0) };
-    let changed = port.update(change).await.unwrap().unwrap();
+    let changed = update(&port, change).await.unwrap().unwrap();
     port.insert(vec![again]).await.unwrap();
     assert_eq!(stored(&port, &changed).await, Some(changed));
     assert_eq!(all(&port, user).await.len(), 2);
@@ -134,10 +134,10 @@ async fn an_id_of_another_user_is_not_in_the_way(port: Memories) {
         assert_eq!(stored(&port, memory).await.as_ref(), Some(memory));
         assert_eq!(all(&port, memory.user_id).await, vec![memory.clone()]);
     }
-    let updated = port.update(EmbeddedMemory { memory: other.clone(), vector }).await.unwrap().unwrap();
+    let updated = update(&port, EmbeddedMemory { memory: other.clone(), vector }).await.unwrap().unwrap();
     assert_eq!(updated.text.as_str(), "other");
     assert_eq!(stored(&port, &first).await.as_ref(), Some(&first));
-    assert!(port.delete(other.user_id, other.id).await.unwrap());
+    assert!(port.delete(other.user_id, other.id, at(9)).await.unwrap());
     assert_eq!(stored(&port, &first).await, Some(first));
 }
 
@@ -191,17 +191,17 @@ async fn update_replaces_and_counts_the_revision(port: Memories) {
     let changed = EmbeddedMemory { memory: change.clone(), vector: vector(dimensions, 90.0) };
     let expected =
         Memory { revision: 2, text: change.text, kind: change.kind, updated_at: change.updated_at, ..first.clone() };
-    assert_eq!(port.update(changed).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(update(&port, changed).await.unwrap().as_ref(), Some(&expected));
     assert_eq!(stored(&port, &first).await.as_ref(), Some(&expected));
     assert_eq!(all(&port, user).await.len(), 2);
     assert_eq!(texts(&port, user, 90.0, 10, 0.9).await, ["Lives in Olinda"]);
     assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, [""; 0]);
     let third = EmbeddedMemory { memory: expected, vector: vector(dimensions, 0.0) };
-    assert_eq!(port.update(third).await.unwrap().unwrap().revision, 3);
+    assert_eq!(update(&port, third).await.unwrap().unwrap().revision, 3);
     assert_eq!(stored(&port, &bystander).await, Some(bystander));
     for (text, revision) in TEXTS.into_iter().zip(3..) {
         let memory = Memory { revision, text: MemoryText::parse(text).unwrap(), ..first.clone() };
-        let updated = port.update(EmbeddedMemory { memory, vector: vector(dimensions, 0.0) }).await.unwrap();
+        let updated = update(&port, EmbeddedMemory { memory, vector: vector(dimensions, 0.0) }).await.unwrap();
         assert_eq!(updated.unwrap().text.as_str(), text);
         assert_eq!(stored(&port, &first).await.unwrap().text.as_str(), text);
     }
@@ -211,12 +211,12 @@ async fn update_from_an_old_revision_is_stale(port: Memories) {
     let (user, dimensions) = (user_id(), port.space().dimensions);
     let first = embedded(user, "first", dimensions, 0.0);
     port.insert(vec![first.clone()]).await.unwrap();
-    let second = port.update(first.clone()).await.unwrap().unwrap();
+    let second = update(&port, first.clone()).await.unwrap().unwrap();
     for revision in [1, 7] {
         let memory = Memory { revision, ..memory(user, "late") };
         let late =
             EmbeddedMemory { memory: Memory { id: first.memory.id, ..memory }, vector: vector(dimensions, 90.0) };
-        assert_form!(port.update(late).await, Err(StoreError::Stale(Entity::Memory)));
+        assert_form!(update(&port, late).await, Err(StoreError::Stale(Entity::Memory)));
     }
     assert_eq!(all(&port, user).await, vec![second]);
     assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, ["first"]);
@@ -225,12 +225,12 @@ async fn update_from_an_old_revision_is_stale(port: Memories) {
 async fn update_of_nothing_is_none(port: Memories) {
     let user = user_id();
     let missing = embedded(user, "missing", port.space().dimensions, 0.0);
-    assert_eq!(port.update(missing).await.unwrap(), None);
+    assert_eq!(update(&port, missing).await.unwrap(), None);
     assert_eq!(all(&port, user).await, Vec::new());
     let deleted = embedded(user, "deleted", port.space().dimensions, 0.0);
     port.insert(vec![deleted.clone()]).await.unwrap();
-    assert!(port.delete(user, deleted.memory.id).await.unwrap());
-    assert_eq!(port.update(deleted).await.unwrap(), None);
+    assert!(port.delete(user, deleted.memory.id, at(9)).await.unwrap());
+    assert_eq!(update(&port, deleted).await.unwrap(), None);
     assert_eq!(all(&port, user).await, Vec::new());
 }
 
@@ -240,7 +240,7 @@ async fn of_concurrent_updates_from_one_revision_one_succeeds(port: Memories) {
     let results = race(8, |index| {
         let memory = Memory { text: MemoryText::parse(format!("change {index}")).unwrap(), ..first.clone() };
         let (port, change) = (Arc::clone(&port), EmbeddedMemory { memory, vector: vector(dimensions, 0.0) });
-        async move { port.update(change).await }
+        async move { update(&port, change).await }
     })
     .await;
     let mut winners = Vec::new();
@@ -267,8 +267,8 @@ async fn nobody_reaches_another_users_memory(port: Memories) {
         memory: Memory { user_id: stranger, ..first.clone() },
         vector: vector(port.space().dimensions, 90.0),
     };
-    assert_eq!(port.update(theft).await.unwrap(), None);
-    assert!(!port.delete(stranger, first.id).await.unwrap());
+    assert_eq!(update(&port, theft).await.unwrap(), None);
+    assert!(!port.delete(stranger, first.id, at(9)).await.unwrap());
     assert_eq!(port.delete_all(stranger).await.unwrap(), 0);
     assert_eq!(texts(&port, first.user_id, 0.0, 10, 0.9).await, ["first"]);
     assert_eq!(all(&port, stranger).await, Vec::new());
@@ -278,12 +278,12 @@ async fn nobody_reaches_another_users_memory(port: Memories) {
 async fn deleting_twice_deletes_once(port: Memories) {
     let user = user_id();
     let (first, kept) = (insert(&port, user, "first", 0.0).await, insert(&port, user, "kept", 0.0).await);
-    assert!(port.delete(user, first.id).await.unwrap());
-    assert!(!port.delete(user, first.id).await.unwrap());
+    assert!(port.delete(user, first.id, at(9)).await.unwrap());
+    assert!(!port.delete(user, first.id, at(9)).await.unwrap());
     assert_eq!(stored(&port, &first).await, None);
     assert_eq!(all(&port, user).await, vec![kept.clone()]);
     assert_eq!(texts(&port, user, 0.0, 10, -1.0).await, ["kept"]);
-    assert!(port.delete(user, kept.id).await.unwrap());
+    assert!(port.delete(user, kept.id, at(9)).await.unwrap());
     assert!(!port.has_any(user).await.unwrap());
 }
 
