@@ -180,6 +180,12 @@ impl MemoryRepository for InMemoryMemoryRepository {
         Ok(found)
     }
 
+    async fn past(&self, user: UserId) -> Result<Vec<Memory>, StoreError> {
+        let records = locked(&self.records);
+        let memories = kept(&records, user).map(|embedded| &embedded.memory);
+        Ok(memories.filter(|memory| memory.state != MemoryState::Active).cloned().collect())
+    }
+
     async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
         let mut found: Vec<EmbeddedMemory> = active(&locked(&self.records), user).cloned().collect();
         found.sort_by_key(|embedded| Reverse(embedded.memory.cursor()));

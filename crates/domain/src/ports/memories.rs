@@ -2,7 +2,12 @@ use crate::{
     ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
     StoreError, Timestamp, TurnId, UserId,
 };
+use crate::recall::MemoryIndex;
 use async_trait::async_trait;
+use std::sync::Arc;
+
+/// How many of a user's memories are searched: the newest.
+pub const INDEXED: usize = 20_000;
 
 /// What is remembered about users, with a vector each. All vectors are of one space.
 ///
@@ -49,8 +54,20 @@ pub trait MemoryRepository: Send + Sync {
     /// `created_at`, then id. Empty when the user has no such memory.
     async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError>;
 
-    /// The user's active memories with their vectors, newest first, at most `limit`.
+    /// The user's memories that do not hold any more, in no order that counts.
+    async fn past(&self, user: UserId) -> Result<Vec<Memory>, StoreError>;
+
+    /// The user's active memories with their vectors, newest first, at most `limit`. Sees every write that ended before,
+    /// also one of another process.
     async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError>;
+
+    /// The user's active memories, the newest [`INDEXED`] of them, ready to be searched. `version` is the user's
+    /// `memory_version` as the caller read it: what is returned is at least as new as that.
+    async fn index(&self, user: UserId, version: u64) -> Result<Arc<MemoryIndex>, StoreError> {
+        // Reading them now is as new as can be.
+        let _ = version;
+        Ok(Arc::new(MemoryIndex::new(self.embedded(user, INDEXED).await?)))
+    }
 
     /// Whether the user has any active memory.
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError>;
