@@ -211,7 +211,7 @@ impl Remember {
     async fn known(&self, user: &User, key: &ApiKey, task: &RememberTask) -> Result<Vec<Memory>, RememberError> {
         let index = self.ports.memories.index(user.id, user.memory_version).await?;
         if index.len() <= KNOWN {
-            return Ok(index.memories().cloned().collect());
+            return Ok(index.memories().to_vec());
         }
         let embed_key = self.ports.embedder.needs_user_key().then_some(key);
         let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
