@@ -85,7 +85,7 @@ impl Memories {
             Err(error) => return Err(error),
         };
         let sought = Sought { text: sought, vector: vector.as_deref(), now: self.ports.clock.now() };
-        let rules = Rules { limit, token_budget: usize::MAX, standing: 0, ..self.policy.memory.recall.clone() };
+        let rules = Rules { limit, token_budget: usize::MAX, standing: 0, ..self.policy.memory.recall };
         Ok(index.search(&sought, &rules).into_iter().map(|candidate| candidate.memory).collect())
     }
 
