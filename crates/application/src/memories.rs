@@ -2,8 +2,8 @@
 
 use crate::policy::{Policy, Ports};
 use palavra_domain::{
-    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, ModelError,
-    Page, StoreError, Timestamp, UserId, VaultError,
+    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState,
+    MemoryText, ModelError, Page, StoreError, Timestamp, UserId, VaultError,
     recall::{Rules, Sought},
 };
 use std::sync::Arc;

@@ -136,6 +136,7 @@ impl MemoryRepository for InMemoryMemoryRepository {
                 Some(MemoryRecord::Kept(stored)) => {
                     embedded.memory.created_at = stored.memory.created_at;
                     embedded.memory.origin = stored.memory.origin;
+                    embedded.memory.source = stored.memory.source.clone();
                 }
                 Some(MemoryRecord::Deleted(_)) | None => {}
             }

@@ -3,8 +3,8 @@
 mod sections;
 
 pub(crate) use sections::{
-    CacheSettings, Caching, Chat, Documents, EmbeddingProvider, Embeddings, Http, LanceDb, Log, LogFormat, Memory, MongoDb, OpenRouter,
-    Postgres, Profile, Redis, Relational, Security, Sqlite, Stores, Synchronous, Vectors,
+    CacheSettings, Caching, Chat, Documents, EmbeddingProvider, Embeddings, Http, LanceDb, Log, LogFormat, Memory,
+    MongoDb, OpenRouter, Postgres, Profile, Redis, Relational, Security, Sqlite, Stores, Synchronous, Vectors,
 };
 
 use anyhow::{Context, Result, bail, ensure};
