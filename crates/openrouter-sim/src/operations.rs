@@ -95,7 +95,7 @@ mod tests {
         );
         answers(
             "Known:\nm1: Mora em Recife\nMessage:\nNão moro mais em Recife.",
-            &[("retract", "m1", "Não moro mais em Recife")],
+            &[("retract", "m1", "Não mora mais em Recife")],
         );
         answers("Known:\nm1: Mora em Recife\nMessage:\nQue horas são?", &[]);
         answers("sou médica", &[("add", "", "É médica")]);
