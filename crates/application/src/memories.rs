@@ -102,7 +102,7 @@ impl Memories {
             }
         }
         all.extend(self.ports.memories.past(user).await?);
-        all.sort_by_key(|memory| (memory.valid_from, memory.cursor()));
+        all.sort_by_key(Memory::time_line);
         Ok(Export { at: self.ports.clock.now(), space: self.ports.memories.space().clone(), memories: all })
     }
 

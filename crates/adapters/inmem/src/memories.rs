@@ -177,7 +177,7 @@ impl MemoryRepository for InMemoryMemoryRepository {
         if !found.iter().any(|memory| memory.id == id) {
             return Ok(Vec::new());
         }
-        found.sort_by_key(|memory| (memory.valid_from, memory.cursor()));
+        found.sort_by_key(Memory::time_line);
         Ok(found)
     }
 

@@ -50,8 +50,8 @@ pub trait MemoryRepository: Send + Sync {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError>;
 
-    /// The memory and all that it took the place of, directly or by way of others, oldest first by `valid_from`, then
-    /// `created_at`, then id. Empty when the user has no such memory.
+    /// The memory and all that it took the place of, directly or by way of others, in the order of
+    /// [`Memory::time_line`]. Empty when the user has no such memory.
     async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError>;
 
     /// The user's memories that do not hold any more, in no order that counts.
