@@ -111,6 +111,8 @@ impl Accounts {
             memory_enabled: true,
             password_hash: self.ports.hasher.hash(&registration.password).await?,
             api_key,
+            memory_version: 0,
+            memories_cleared_at: None,
             created_at: now,
             updated_at: now,
         };
