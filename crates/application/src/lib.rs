@@ -5,6 +5,7 @@
 
 mod accounts;
 mod auth;
+mod calibration;
 mod chats;
 mod copy;
 pub mod decorators;
@@ -18,6 +19,7 @@ mod remember;
 
 pub use accounts::{AccountError, Accounts, PasswordChange, ProfileChange, Registration};
 pub use auth::{Auth, AuthError, LoginError, Tokens};
+pub use calibration::Calibration;
 pub use chats::{ChatError, Chats, History, Learnt};
 pub use copy::{Archives, Checksum, CopiedPart, CopyError, CopyReport, CopyStep, Copying, Listed, Watch};
 pub use doctor::{Doctor, Finding, LookedAt, Report, StoreCheck, StoreReport};

@@ -2,8 +2,8 @@
 
 use crate::policy::{Policy, Ports};
 use palavra_domain::{
-    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, ModelError,
-    Page, StoreError, Timestamp, UserId, VaultError,
+    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState,
+    MemoryText, ModelError, Page, StoreError, Timestamp, UserId, VaultError,
     recall::{Rules, Sought},
 };
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Memories {
             Err(error) => return Err(error),
         };
         let sought = Sought { text: sought, vector: vector.as_deref(), now: self.ports.clock.now() };
-        let rules = Rules { limit, token_budget: usize::MAX, standing: false, ..self.policy.memory.recall.clone() };
+        let rules = Rules { limit, token_budget: usize::MAX, standing: 0, ..self.policy.memory.recall };
         Ok(index.search(&sought, &rules).into_iter().map(|candidate| candidate.memory).collect())
     }
 
@@ -102,7 +102,7 @@ impl Memories {
             }
         }
         all.extend(self.ports.memories.past(user).await?);
-        all.sort_by_key(|memory| (memory.valid_from, memory.cursor()));
+        all.sort_by_key(Memory::time_line);
         Ok(Export { at: self.ports.clock.now(), space: self.ports.memories.space().clone(), memories: all })
     }
 

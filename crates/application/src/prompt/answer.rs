@@ -118,16 +118,12 @@ impl Answering {
     /// Reads what the context is built from, all at once, and builds it.
     async fn prepare(&self, checked: &Checked, turn: &Turn) -> (Vec<Message>, Vec<RecalledMemory>) {
         let prompt = checked.prompt.as_str();
-        let (model, recent, recalled) = tokio::join!(
-            self.model_info(checked),
-            self.history(turn, turn.seq),
-            async {
-                if !checked.memory {
-                    return Vec::new();
-                }
-                recall(&self.ports, &self.policy, &checked.user, &checked.key, prompt).await
-            },
-        );
+        let (model, recent, recalled) = tokio::join!(self.model_info(checked), self.history(turn, turn.seq), async {
+            if !checked.memory {
+                return Vec::new();
+            }
+            recall(&self.ports, &self.policy, &checked.user, &checked.key, prompt).await
+        },);
         let window = window(model.as_ref(), self.policy.default_context_tokens);
         let mut context = Context::new(window, &self.policy.system_prompt, &recalled, prompt);
         let mut page = recent;

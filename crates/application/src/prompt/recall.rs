@@ -5,7 +5,7 @@ use crate::{
     policy::{Policy, Ports},
 };
 use palavra_domain::{
-    ApiKey, EmbedAs, ModelError, RecalledMemory, StoreError, User,
+    ApiKey, EmbedAs, ModelError, RecalledMemory, User,
     recall::{MemoryIndex, Sought},
 };
 use std::error::Error;
@@ -61,7 +61,11 @@ async fn embedded(ports: &Ports, key: &ApiKey, prompt: &str) -> Result<Vec<f32>,
     let key = ports.embedder.needs_user_key().then_some(key);
     let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
     let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).await?;
-    embeddings.vectors.into_iter().next().ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
+    embeddings
+        .vectors
+        .into_iter()
+        .next()
+        .ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
 }
 
 fn found(index: &MemoryIndex, policy: &Policy, sought: &Sought<'_>) -> Vec<RecalledMemory> {

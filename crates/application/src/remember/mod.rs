@@ -165,7 +165,10 @@ impl Remember {
         }
         match error {
             RememberError::KeyMissing | RememberError::Vault(_) => JobOutcome::Parked,
-            RememberError::Extract(_) | RememberError::Embed(_) | RememberError::Store(_) | RememberError::Moved
+            RememberError::Extract(_)
+            | RememberError::Embed(_)
+            | RememberError::Store(_)
+            | RememberError::Moved
             | RememberError::Timeout => {
                 let doublings = task.tries.saturating_sub(1).min(10);
                 let wait = self.policy.memory.retry_base * 2_u32.pow(doublings);
@@ -211,17 +214,19 @@ impl Remember {
     async fn known(&self, user: &User, key: &ApiKey, task: &RememberTask) -> Result<Vec<Memory>, RememberError> {
         let index = self.ports.memories.index(user.id, user.memory_version).await?;
         if index.len() <= KNOWN {
-            return Ok(index.memories().cloned().collect());
+            return Ok(index.memories().to_vec());
         }
         let embed_key = self.ports.embedder.needs_user_key().then_some(key);
         let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
-        let embedded = self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
+        let embedded =
+            self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
         let Some(vector) = embedded.vectors.first() else { return Ok(Vec::new()) };
         Ok(index.nearest(vector, KNOWN, -1.0).into_iter().map(|near| near.memory).collect())
     }
 
     async fn embedded(&self, key: &ApiKey, operations: Vec<Operation>) -> Result<Vec<Step>, RememberError> {
-        let texts: Vec<String> = operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
+        let texts: Vec<String> =
+            operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
         let vectors = if texts.is_empty() {
             Vec::new()
         } else {
