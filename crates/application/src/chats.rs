@@ -25,6 +25,15 @@ pub struct History {
     pub turns: Page<Turn, u32>,
 }
 
+/// What becomes of the memories that were learnt from a chat that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// They stay.
+    Stays,
+    /// They are deleted.
+    IsForgotten,
+}
+
 /// Chats and their history.
 #[derive(Clone)]
 pub struct Chats {
@@ -66,8 +75,15 @@ impl Chats {
         self.ports.chats.rename_chat(user, chat, title, now).await?.ok_or(ChatError::NotFound)
     }
 
-    /// Deletes a chat with its turns. An answer that is being generated for it is dropped when it comes.
-    pub async fn delete(&self, user: UserId, chat: ChatId) -> Result<(), ChatError> {
-        if self.ports.chats.delete_chat(user, chat).await? { Ok(()) } else { Err(ChatError::NotFound) }
+    /// Deletes a chat with its turns. An answer that is being generated for it is dropped when it comes. What was learnt from
+    /// it stays, or is deleted too: also what is left of a chat that was deleted before.
+    pub async fn delete(&self, user: UserId, chat: ChatId, learnt: Learnt) -> Result<(), ChatError> {
+        // The chat first: with it go the jobs that would learn more from it.
+        let deleted = self.ports.chats.delete_chat(user, chat).await?;
+        let forgotten = match learnt {
+            Learnt::Stays => 0,
+            Learnt::IsForgotten => self.ports.memories.delete_from_chat(user, chat, self.ports.clock.now()).await?,
+        };
+        if deleted || forgotten > 0 { Ok(()) } else { Err(ChatError::NotFound) }
     }
 }

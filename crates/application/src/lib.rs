@@ -5,6 +5,7 @@
 
 mod accounts;
 mod auth;
+mod calibration;
 mod chats;
 mod copy;
 pub mod decorators;
@@ -18,17 +19,21 @@ mod remember;
 
 pub use accounts::{AccountError, Accounts, PasswordChange, ProfileChange, Registration};
 pub use auth::{Auth, AuthError, LoginError, Tokens};
-pub use chats::{ChatError, Chats, History};
+pub use calibration::Calibration;
+pub use chats::{ChatError, Chats, History, Learnt};
 pub use copy::{Archives, Checksum, CopiedPart, CopyError, CopyReport, CopyStep, Copying, Listed, Watch};
 pub use doctor::{Doctor, Finding, LookedAt, Report, StoreCheck, StoreReport};
 pub use housekeeping::Housekeeping;
-pub use memories::{Memories, MemoryError};
+pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
 pub use remember::Remember;
 
 use palavra_domain::ports::ModelCatalog;
 use std::sync::Arc;
+
+/// The most characters of a prompt that are embedded: embedding models take some hundreds to some thousands of tokens.
+pub(crate) const EMBED_MAX_CHARS: usize = 8_000;
 
 /// All use cases, composed.
 #[derive(Clone)]
@@ -62,7 +67,7 @@ impl Application {
             auth: Auth::new(Arc::clone(&ports), Arc::clone(&policy)),
             prompts: Prompts::new(Arc::clone(&ports), Arc::clone(&policy), tasks, remember.clone()),
             chats: Chats::new(Arc::clone(&ports)),
-            memories: Memories::new(Arc::clone(&ports)),
+            memories: Memories::new(Arc::clone(&ports), Arc::clone(&policy)),
             catalog: Arc::clone(&ports.catalog),
             remember,
             housekeeping: Housekeeping::new(ports, policy),

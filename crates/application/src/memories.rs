@@ -1,9 +1,10 @@
 //! Memories by hand: the user sees and governs what is kept.
 
-use crate::policy::Ports;
+use crate::policy::{Policy, Ports};
 use palavra_domain::{
-    EmbedAs, EmbeddedMemory, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryText, ModelError, Page,
-    StoreError, UserId, VaultError,
+    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState,
+    MemoryText, ModelError, Page, StoreError, Timestamp, UserId, VaultError,
+    recall::{Rules, Sought},
 };
 use std::sync::Arc;
 use thiserror::Error;
@@ -31,15 +32,30 @@ pub enum MemoryError {
     Vault(#[from] VaultError),
 }
 
+/// Everything that is kept about a user.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// When it was read.
+    pub at: Timestamp,
+    /// What the memories are embedded with.
+    pub space: EmbeddingSpace,
+    /// The memories, in any state, oldest first.
+    pub memories: Vec<Memory>,
+}
+
+/// Memories that are read at once for an export.
+const EXPORT_PAGE: usize = 500;
+
 /// Memories by hand.
 #[derive(Clone)]
 pub struct Memories {
     ports: Arc<Ports>,
+    policy: Arc<Policy>,
 }
 
 impl Memories {
-    pub(crate) fn new(ports: Arc<Ports>) -> Self {
-        Self { ports }
+    pub(crate) fn new(ports: Arc<Ports>, policy: Arc<Policy>) -> Self {
+        Self { ports, policy }
     }
 
     /// The user's memories, newest first.
@@ -52,9 +68,53 @@ impl Memories {
         Ok(self.ports.memories.list(user, before, limit).await?)
     }
 
+    /// The user's memories that bear on `sought`, the best first, at most `limit`: by meaning and by words, or by words alone
+    /// when the text cannot be embedded.
+    pub async fn find(&self, user: UserId, sought: &str, limit: usize) -> Result<Vec<Memory>, MemoryError> {
+        let found = self.ports.users.find(user).await?.ok_or(MemoryError::UnknownUser)?;
+        let index = self.ports.memories.index(user, found.memory_version).await?;
+        if index.is_empty() {
+            return Ok(Vec::new());
+        }
+        let vector = match self.embed(user, sought, EmbedAs::Query).await {
+            Ok(vector) => Some(vector),
+            Err(error @ (MemoryError::Model(_) | MemoryError::KeyMissing)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "memories are sought by words alone");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let sought = Sought { text: sought, vector: vector.as_deref(), now: self.ports.clock.now() };
+        let rules = Rules { limit, token_budget: usize::MAX, standing: 0, ..self.policy.memory.recall };
+        Ok(index.search(&sought, &rules).into_iter().map(|candidate| candidate.memory).collect())
+    }
+
+    /// Everything that is kept about the user, with its history, oldest first, for the user to take along.
+    pub async fn export(&self, user: UserId) -> Result<Export, MemoryError> {
+        let mut all: Vec<Memory> = Vec::new();
+        let mut before = None;
+        loop {
+            let page = self.ports.memories.list(user, before, EXPORT_PAGE).await?;
+            all.extend(page.items);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        all.extend(self.ports.memories.past(user).await?);
+        all.sort_by_key(Memory::time_line);
+        Ok(Export { at: self.ports.clock.now(), space: self.ports.memories.space().clone(), memories: all })
+    }
+
+    /// A memory and all that it took the place of, oldest first.
+    pub async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, MemoryError> {
+        let history = self.ports.memories.history(user, id).await?;
+        if history.is_empty() { Err(MemoryError::NotFound) } else { Ok(history) }
+    }
+
     /// Saves a memory.
     pub async fn add(&self, user: UserId, text: MemoryText, kind: MemoryKind) -> Result<Memory, MemoryError> {
-        let vector = self.embed(user, &text).await?;
+        let vector = self.embed(user, text.as_str(), EmbedAs::Passage).await?;
         let now = self.ports.clock.now();
         let memory = Memory {
             id: MemoryId::new(self.ports.ids.next()),
@@ -64,6 +124,10 @@ impl Memories {
             kind,
             origin: MemoryOrigin::User,
             source: None,
+            state: MemoryState::Active,
+            valid_from: now,
+            valid_to: None,
+            superseded_by: None,
             created_at: now,
             updated_at: now,
         };
@@ -71,7 +135,7 @@ impl Memories {
         Ok(memory)
     }
 
-    /// Changes a memory's text, kind or both.
+    /// Changes a memory's text, kind or both. What it said before is kept in its history.
     pub async fn edit(
         &self,
         user: UserId,
@@ -79,29 +143,44 @@ impl Memories {
         text: Option<MemoryText>,
         kind: Option<MemoryKind>,
     ) -> Result<Memory, MemoryError> {
-        let mut memory = self.ports.memories.find(user, id).await?.ok_or(MemoryError::NotFound)?;
-        if let Some(text) = text {
-            memory.text = text;
+        let found = self.ports.memories.find(user, id).await?.filter(|memory| memory.state == MemoryState::Active);
+        let old = found.ok_or(MemoryError::NotFound)?;
+        let now = self.ports.clock.now();
+        let new = Memory {
+            text: text.unwrap_or_else(|| old.text.clone()),
+            kind: kind.unwrap_or(old.kind),
+            updated_at: now,
+            ..old.clone()
+        };
+        let vector = self.embed(user, new.text.as_str(), EmbedAs::Passage).await?;
+        let mut changes = Vec::new();
+        if new.text == old.text {
+            changes.push(EmbeddedMemory { memory: new, vector });
+        } else {
+            let earlier = Memory { id: id.earlier(old.revision), revision: 0, ..old.superseded(id, now) };
+            // Nothing is sought in history: it needs no vector of its own.
+            changes.push(EmbeddedMemory { memory: Memory { valid_from: now, ..new }, vector: vector.clone() });
+            changes.push(EmbeddedMemory { memory: earlier, vector });
         }
-        if let Some(kind) = kind {
-            memory.kind = kind;
-        }
-        memory.updated_at = self.ports.clock.now();
-        let vector = self.embed(user, &memory.text).await?;
-        self.ports.memories.update(EmbeddedMemory { memory, vector }).await?.ok_or(MemoryError::NotFound)
+        let changed = self.ports.memories.change(user, changes).await?.ok_or(MemoryError::NotFound)?;
+        changed.into_iter().find(|memory| memory.id == id).ok_or(MemoryError::NotFound)
     }
 
-    /// Deletes a memory.
+    /// Deletes a memory with its history.
     pub async fn delete(&self, user: UserId, id: MemoryId) -> Result<(), MemoryError> {
-        if self.ports.memories.delete(user, id).await? { Ok(()) } else { Err(MemoryError::NotFound) }
+        let deleted = self.ports.memories.delete(user, id, self.ports.clock.now()).await?;
+        if deleted { Ok(()) } else { Err(MemoryError::NotFound) }
     }
 
-    /// Deletes all the user's memories and tells how many there were.
+    /// Deletes all the user's memories, and tells how many there were. What was said until now is not learnt any more.
     pub async fn delete_all(&self, user: UserId) -> Result<u64, MemoryError> {
+        // First, so that no prompt from before is learnt from while they are deleted.
+        let now = self.ports.clock.now();
+        self.ports.users.memories_changed(user, Some(now)).await?.ok_or(MemoryError::UnknownUser)?;
         Ok(self.ports.memories.delete_all(user).await?)
     }
 
-    async fn embed(&self, user: UserId, text: &MemoryText) -> Result<Vec<f32>, MemoryError> {
+    async fn embed(&self, user: UserId, text: &str, side: EmbedAs) -> Result<Vec<f32>, MemoryError> {
         let key = if self.ports.embedder.needs_user_key() {
             let user = self.ports.users.find(user).await?.ok_or(MemoryError::UnknownUser)?;
             let sealed = user.api_key.as_ref().ok_or(MemoryError::KeyMissing)?;
@@ -109,8 +188,8 @@ impl Memories {
         } else {
             None
         };
-        let texts = [text.as_str().to_owned()];
-        let embeddings = self.ports.embedder.embed(key.as_ref(), &texts, EmbedAs::Passage).await?;
+        let texts = [text.to_owned()];
+        let embeddings = self.ports.embedder.embed(key.as_ref(), &texts, side).await?;
         let missing = || ModelError::Malformed { source: "the answer holds no vector".into() };
         Ok(embeddings.vectors.into_iter().next().ok_or_else(missing)?)
     }

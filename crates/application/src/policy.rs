@@ -6,6 +6,7 @@ use palavra_domain::{
         ApiKeyInspector, ChatModel, ChatRepository, Clock, Embedder, IdSource, KeyVault, MemoryRepository,
         ModelCatalog, PasswordHasher, Quota, RateLimiter, SessionStore, TokenIssuer, TurnFeed, UserRepository,
     },
+    recall::Rules,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -73,10 +74,10 @@ pub struct LoginPolicy {
 pub struct MemoryPolicy {
     /// The model that extracts; the turn's own when `None`.
     pub extraction_model: Option<ModelId>,
-    /// The least cosine similarity at which a memory is recalled.
-    pub min_score: f32,
-    /// The most memories recalled for one prompt.
-    pub recall_limit: usize,
+    /// How memories are chosen for a prompt.
+    pub recall: Rules,
+    /// The cosine similarity from which on two memories that share words may say the same in part.
+    pub same_score: f32,
     /// How long recall may take before a prompt goes without.
     pub recall_timeout: Duration,
     /// How many prompts are remembered from at once.

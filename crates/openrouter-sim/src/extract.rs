@@ -15,6 +15,8 @@ pub(crate) struct Found {
     pub(crate) kind: &'static str,
     /// The author's words, told of someone else where that is easily done.
     pub(crate) text: String,
+    /// The author's words as they stand in the message.
+    pub(crate) quote: String,
 }
 
 /// A word: where it stands in the message, and what it is compared by.
@@ -48,7 +50,7 @@ pub(crate) fn statements(message: &str) -> Vec<Found> {
     while from < words.len() && found.len() < MOST {
         let to = clause_end(&words, from);
         if let Some(statement) = statement(&message, &words[from..to])
-            && !found.contains(&statement)
+            && !found.iter().any(|earlier| earlier.text == statement.text)
         {
             found.push(statement);
         }
@@ -206,7 +208,7 @@ fn statement(message: &str, clause: &[Word<'_>]) -> Option<Found> {
             }
         };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
-    Some(Found { kind: pattern.kind, text })
+    Some(Found { kind: pattern.kind, text, quote: said.to_owned() })
 }
 
 #[cfg(test)]

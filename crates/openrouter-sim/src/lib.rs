@@ -15,6 +15,7 @@ mod catalogue;
 mod embed;
 mod extract;
 mod fault;
+mod operations;
 mod patterns;
 mod record;
 mod reply;

@@ -1,7 +1,7 @@
 //! What the simulated model says: it shows what it was given.
 
 use crate::{
-    extract::{Found, statements},
+    operations::Question,
     wire::ChatCall,
     words::{Language, fold, language},
 };
@@ -16,11 +16,11 @@ pub(crate) fn answer(call: &ChatCall, schema: Option<&Value>) -> String {
     let (prompt, earlier) = prompts.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
     let system = call.system();
     if let Some(schema) = schema {
-        return fit(schema, &statements(prompt)).to_string();
+        return fit(schema, prompt).to_string();
     }
-    if system.contains("\"memories\"") {
-        let found: Vec<Value> = statements(prompt).iter().map(plain).collect();
-        let json = serde_json::to_string_pretty(&json!({"memories": found})).unwrap_or_default();
+    if system.contains("\"operations\"") {
+        let operations = Question::of(prompt).operations();
+        let json = serde_json::to_string_pretty(&json!({"operations": operations})).unwrap_or_default();
         return match language(prompt) {
             Language::Portuguese => format!("Aqui está o que encontrei:\n\n```json\n{json}\n```"),
             Language::English => format!("Here is what I found:\n\n```json\n{json}\n```"),
@@ -29,24 +29,18 @@ pub(crate) fn answer(call: &ChatCall, schema: Option<&Value>) -> String {
     talk(prompt, earlier, &memories(&system))
 }
 
-fn plain(found: &Found) -> Value {
-    json!({"kind": found.kind, "text": found.text})
-}
-
-/// A value that keeps to the schema; where it asks for memories, the ones that were found.
-fn fit(schema: &Value, found: &[Found]) -> Value {
-    let properties = schema["properties"].as_object();
-    let Some(item) = properties.and_then(|all| all.get("memories")).map(|list| &list["items"]) else {
-        return least(schema);
-    };
-    let memory = |found: &Found| {
-        let mut memory = least(item);
-        memory["kind"] = found.kind.into();
-        memory["text"] = found.text.clone().into();
-        memory
-    };
+/// A value that keeps to the schema; where it asks for operations on memories, the ones that the prompt calls for.
+fn fit(schema: &Value, prompt: &str) -> Value {
     let mut answer = least(schema);
-    answer["memories"] = found.iter().map(memory).collect();
+    let Some(item) = schema["properties"]["operations"].get("items") else { return answer };
+    let operation = |operation: Value| {
+        let Some(wanted) = item["properties"].as_object() else { return operation };
+        let fields = wanted
+            .iter()
+            .map(|(name, schema)| (name.clone(), operation.get(name).cloned().unwrap_or_else(|| least(schema))));
+        Value::Object(fields.collect())
+    };
+    answer["operations"] = Question::of(prompt).operations().into_iter().map(operation).collect();
     answer
 }
 
@@ -270,23 +264,23 @@ mod tests {
     }
 
     #[test]
-    fn memories_fit_the_schema_or_stand_in_a_fence() {
-        let schema = json!({"type": "object", "required": ["memories"], "properties": {"memories": {"type": "array", "items": {
-            "type": "object", "required": ["kind", "text", "replaces"],
-            "properties": {"kind": {"type": "string"}, "text": {"type": "string"}, "replaces": {"type": ["string", "null"]}},
+    fn operations_fit_the_schema_or_stand_in_a_fence() {
+        let schema = json!({"type": "object", "required": ["operations"], "properties": {"operations": {"type": "array", "items": {
+            "type": "object", "required": ["op", "quote", "text", "why"],
+            "properties": {"op": {"type": "string"}, "quote": {"type": "string"}, "text": {"type": "string"}, "why": {"type": ["string", "null"]}},
         }}}});
         let messages = json!([
-            {"role": "system", "content": "Answer {\"memories\": […]}"},
+            {"role": "system", "content": "Answer {\"operations\": […]}"},
             {"role": "user", "content": "I like tea"}, {"role": "assistant", "content": "{}"},
-            {"role": "user", "content": "Moro em Recife"},
+            {"role": "user", "content": "Known:\n(none)\nMessage:\nMoro em Recife"},
         ]);
         let answered: Value = serde_json::from_str(&answer(&call(&messages), Some(&schema))).unwrap();
-        let expected = json!({"memories": [{"kind": "profile", "text": "Mora em Recife", "replaces": null}]});
-        assert_eq!(answered, expected);
+        let operation = json!({"op": "add", "quote": "Moro em Recife", "text": "Mora em Recife", "why": null});
+        assert_eq!(answered, json!({"operations": [operation]}));
         let fenced = answer(&call(&messages), None);
         assert!(fenced.starts_with("Aqui está") && fenced.ends_with("```"), "{fenced}");
         let question = json!([{"role": "user", "content": "Qual é a capital?"}]);
-        assert_eq!(answer(&call(&question), Some(&schema)), r#"{"memories":[]}"#);
+        assert_eq!(answer(&call(&question), Some(&schema)), r#"{"operations":[]}"#);
         assert_eq!(
             answer(
                 &call(&question),

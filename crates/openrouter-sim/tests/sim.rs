@@ -192,7 +192,7 @@ async fn limits_and_parameters_are_those_of_the_model() {
 
     let mut wanted = ask("sim/plain", "moro em Recife");
     wanted["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "m", "strict": true, "schema": {
-        "type": "object", "required": ["memories"], "properties": {"memories": {"type": "array", "items": {"type": "object"}}}}}});
+        "type": "object", "required": ["operations"], "properties": {"operations": {"type": "array", "items": {"type": "object"}}}}}});
     // A parameter that the model does not know is dropped, unless it was demanded.
     let (status, body) = chat(wanted.clone()).await;
     assert!(
@@ -205,7 +205,9 @@ async fn limits_and_parameters_are_those_of_the_model() {
     wanted["model"] = json!("sim/fast");
     let (_, body) = chat(wanted).await;
     let content = body["choices"][0]["message"]["content"].as_str().unwrap();
-    assert_eq!(content, r#"{"memories":[{"kind":"profile","text":"Mora em Recife"}]}"#);
+    let operation =
+        json!({"op": "add", "id": "", "quote": "moro em Recife", "kind": "profile", "text": "Mora em Recife"});
+    assert_eq!(serde_json::from_str::<Value>(content).unwrap(), json!({"operations": [operation]}));
 }
 
 #[tokio::test]

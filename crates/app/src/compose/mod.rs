@@ -7,11 +7,11 @@ pub(crate) use stores::Stores;
 use crate::{
     data_dir::DataDir,
     environment::{SystemClock, UuidSource},
-    settings::{Security, Settings},
+    settings::{EmbeddingProvider, Security, Settings},
 };
 use anyhow::{Context, Result, anyhow};
 use palavra_application::{
-    Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks,
+    Application, Calibration, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks,
     decorators::{
         CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetriedEmbedder, RetryPolicy,
     },
@@ -19,6 +19,7 @@ use palavra_application::{
 use palavra_domain::{
     ApiKey, EmbeddingSpace, InstanceId, ModelId,
     ports::{ChatRepository, Clock, Embedder, IdSource, MemoryRepository, Quota, UserRepository},
+    recall::Rules,
 };
 use palavra_inmem::InProcessTurnFeed;
 use palavra_lancedb::LanceDbMemoryRepository;
@@ -79,11 +80,18 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let retry = RetryPolicy::default();
     let embedder = embedder(settings, &openrouter, memories.space().clone())?;
 
+    let users = CachedUserRepository::new(users as Arc<dyn UserRepository>, Arc::clone(&cache), ttl);
+    let users: Arc<dyn UserRepository> = Arc::new(users);
+    let hot = HotMemoryRepository::new(
+        Arc::clone(&memories) as Arc<dyn MemoryRepository>,
+        Arc::clone(&users),
+        settings.memory.hot_mib << 20,
+    );
     let ports = Ports {
-        users: Arc::new(CachedUserRepository::new(users as Arc<dyn UserRepository>, Arc::clone(&cache), ttl)),
+        users,
         sessions: Arc::new(CachedSessionStore::new(sessions, cache, ttl)),
         chats: chats as Arc<dyn ChatRepository>,
-        memories: recalled(settings, Arc::clone(&memories) as Arc<dyn MemoryRepository>),
+        memories: Arc::new(hot),
         limiter,
         feed: Arc::new(InProcessTurnFeed::new()),
         model: Arc::new(RetriedChatModel::new(Arc::new(OpenRouterChatModel::new(openrouter.clone())), retry)),
@@ -106,15 +114,6 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let ports = Arc::new(ports);
     let app = Application::new(Arc::clone(&ports), policy, tasks.clone());
     Ok(Composed { app, tasks, ids, ports, memories, chats_are_ours, _data: data })
-}
-
-/// Keeps active users' memories in process, where no other process can change them.
-fn recalled(settings: &Settings, memories: Arc<dyn MemoryRepository>) -> Arc<dyn MemoryRepository> {
-    match settings.memory.hot_mib {
-        0 => memories,
-        _ if !settings.memories_are_in_the_data_folder() => memories,
-        hot_mib => Arc::new(HotMemoryRepository::new(memories, hot_mib << 20)),
-    }
 }
 
 /// The master keys of the settings; those of `secrets.toml` where the settings have none. None are made.
@@ -172,8 +171,13 @@ fn openrouter(settings: &Settings) -> Result<OpenRouterClient> {
 fn embedder(settings: &Settings, openrouter: &OpenRouterClient, space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
     let embeddings = &settings.embeddings;
     let timeout = settings.openrouter.request_timeout;
-    if embeddings.base_url.is_empty() {
-        return Ok(Arc::new(OpenRouterEmbedder::with_user_key(openrouter, space, timeout)));
+    match embeddings.provider {
+        EmbeddingProvider::Local => return local(settings, space),
+        EmbeddingProvider::Server => {}
+        EmbeddingProvider::Auto if !embeddings.base_url.is_empty() => {}
+        EmbeddingProvider::Auto | EmbeddingProvider::OpenRouter => {
+            return Ok(Arc::new(OpenRouterEmbedder::with_user_key(openrouter, space, timeout)));
+        }
     }
     let key = match embeddings.api_key.as_str() {
         "" => None,
@@ -190,11 +194,23 @@ fn embedder(settings: &Settings, openrouter: &OpenRouterClient, space: Embedding
     Ok(Arc::new(embedder.context("correct the settings under [embeddings]")?))
 }
 
+#[cfg(feature = "local")]
+fn local(settings: &Settings, space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
+    let options = palavra_candle::CandleOptions::new(&settings.embeddings.folder, space);
+    Ok(Arc::new(palavra_candle::CandleEmbedder::open(options).context("correct the settings under [embeddings]")?))
+}
+
+#[cfg(not(feature = "local"))]
+fn local(_settings: &Settings, _space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
+    Err(anyhow!("this binary was built without embeddings in process"))
+}
+
 fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
     let (chat, memory, security) = (&settings.chat, &settings.memory, &settings.security);
     let model = |name: &str, setting: &str| {
         ModelId::parse(setting).map_err(|_| anyhow::anyhow!("{name} must be a model's id, such as vendor/model"))
     };
+    let known = Calibration::of(&settings.embeddings.model);
     let extraction_model = match memory.extraction_model.as_str() {
         "" => None,
         setting => Some(model("memory.extraction_model", setting)?),
@@ -219,8 +235,8 @@ fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
         },
         memory: MemoryPolicy {
             extraction_model,
-            min_score: memory.min_score,
-            recall_limit: memory.recall_limit,
+            recall: Rules::new(memory.min_score.or(known.floor), memory.recall_limit, memory.recall_tokens),
+            same_score: memory.same_score.or(known.same),
             recall_timeout: memory.recall_timeout,
             workers: memory.workers,
             job_timeout: memory.job_timeout,

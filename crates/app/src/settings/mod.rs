@@ -3,8 +3,8 @@
 mod sections;
 
 pub(crate) use sections::{
-    CacheSettings, Caching, Chat, Documents, Embeddings, Http, LanceDb, Log, LogFormat, Memory, MongoDb, OpenRouter,
-    Postgres, Profile, Redis, Relational, Security, Sqlite, Stores, Synchronous, Vectors,
+    CacheSettings, Caching, Chat, Documents, EmbeddingProvider, Embeddings, Http, LanceDb, Log, LogFormat, Memory,
+    MongoDb, OpenRouter, Postgres, Profile, Redis, Relational, Security, Sqlite, Stores, Synchronous, Vectors,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -95,13 +95,18 @@ impl Settings {
 
     fn check(&self) -> Result<()> {
         let memory = &self.memory;
-        ensure!(
-            (-1.0..=1.0).contains(&memory.min_score),
-            "memory.min_score is a cosine: set it between -1 and 1 (PALAVRA__MEMORY__MIN_SCORE)"
-        );
+        for (name, mark) in [("min_score", memory.min_score), ("same_score", memory.same_score)] {
+            ensure!(
+                (-1.0..=1.0).contains(&mark.or(0.0)),
+                "memory.{name} is a cosine: set it to \"auto\", or between -1 and 1 (PALAVRA__MEMORY__{})",
+                name.to_uppercase()
+            );
+        }
+        self.check_embeddings()?;
         for (name, value) in [
             ("memory.workers", memory.workers),
             ("memory.recall_limit", memory.recall_limit),
+            ("memory.recall_tokens", memory.recall_tokens),
             ("sqlite.readers", self.sqlite.readers),
             ("embeddings.dimensions", self.embeddings.dimensions),
             ("chat.prompt_max_chars", self.chat.prompt_max_chars),
@@ -117,6 +122,32 @@ impl Settings {
             "chat.lease must be at least {SHORTEST_LEASE:?}, or instances would take each other for dead"
         );
         self.check_servers()
+    }
+
+    /// Whether whoever is to embed can be asked.
+    fn check_embeddings(&self) -> Result<()> {
+        let embeddings = &self.embeddings;
+        match embeddings.provider {
+            EmbeddingProvider::Server => ensure!(
+                !embeddings.base_url.is_empty(),
+                "embeddings.provider is \"server\", but embeddings.base_url is empty: set PALAVRA__EMBEDDINGS__BASE_URL, \
+                 such as http://127.0.0.1:18181/v1"
+            ),
+            EmbeddingProvider::Local => {
+                ensure!(
+                    cfg!(feature = "local"),
+                    "embeddings.provider is \"local\", but this binary was built without it: build it with \
+                     `--features local`, or choose another provider"
+                );
+                ensure!(
+                    !embeddings.folder.is_empty(),
+                    "embeddings.provider is \"local\", but embeddings.folder is empty: set PALAVRA__EMBEDDINGS__FOLDER to \
+                     the folder of a sentence model"
+                );
+            }
+            EmbeddingProvider::Auto | EmbeddingProvider::OpenRouter => {}
+        }
+        Ok(())
     }
 
     /// Whether each store that is chosen can be reached for.

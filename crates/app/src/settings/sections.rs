@@ -89,12 +89,49 @@ pub(crate) struct OpenRouter {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Embeddings {
+    pub(crate) provider: EmbeddingProvider,
     pub(crate) base_url: String,
     #[serde(deserialize_with = "text")]
     pub(crate) api_key: String,
     #[serde(deserialize_with = "text")]
     pub(crate) model: String,
     pub(crate) dimensions: usize,
+    #[serde(deserialize_with = "text")]
+    pub(crate) folder: String,
+}
+
+/// Who embeds texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EmbeddingProvider {
+    /// The server that is named, or OpenRouter where none is.
+    Auto,
+    OpenRouter,
+    Server,
+    Local,
+}
+
+/// A number, or what is known of the embedding model.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Mark {
+    Number(f32),
+    Auto(AutoMark),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AutoMark {
+    Auto,
+}
+
+impl Mark {
+    pub(crate) fn or(self, known: f32) -> f32 {
+        match self {
+            Self::Number(number) => number,
+            Self::Auto(AutoMark::Auto) => known,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,8 +154,10 @@ pub(crate) struct Chat {
 pub(crate) struct Memory {
     #[serde(deserialize_with = "text")]
     pub(crate) extraction_model: String,
-    pub(crate) min_score: f32,
+    pub(crate) min_score: Mark,
+    pub(crate) same_score: Mark,
     pub(crate) recall_limit: usize,
+    pub(crate) recall_tokens: usize,
     #[serde(with = "humantime_serde")]
     pub(crate) recall_timeout: Duration,
     pub(crate) hot_mib: usize,

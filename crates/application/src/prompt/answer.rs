@@ -103,7 +103,7 @@ impl Answering {
             target,
             turn: TurnId::new(ids.next()),
             prompt: checked.prompt.clone(),
-            memory_allowed: checked.user.memory_enabled,
+            memory_allowed: checked.memory,
             attempt: Attempt::new(ids.next(), checked.model.clone()),
             lease: Lease { owner: self.policy.instance, until: now.plus(self.policy.lease) },
             now,
@@ -118,11 +118,12 @@ impl Answering {
     /// Reads what the context is built from, all at once, and builds it.
     async fn prepare(&self, checked: &Checked, turn: &Turn) -> (Vec<Message>, Vec<RecalledMemory>) {
         let prompt = checked.prompt.as_str();
-        let (model, recent, recalled) = tokio::join!(
-            self.model_info(checked),
-            self.history(turn, turn.seq),
-            recall(&self.ports, &self.policy, &checked.user, &checked.key, prompt),
-        );
+        let (model, recent, recalled) = tokio::join!(self.model_info(checked), self.history(turn, turn.seq), async {
+            if !checked.memory {
+                return Vec::new();
+            }
+            recall(&self.ports, &self.policy, &checked.user, &checked.key, prompt).await
+        },);
         let window = window(model.as_ref(), self.policy.default_context_tokens);
         let mut context = Context::new(window, &self.policy.system_prompt, &recalled, prompt);
         let mut page = recent;
@@ -259,7 +260,7 @@ impl Answering {
             failure: failure.map(|failure| failure.code),
             attempts: vec![progress.attempt],
             recalled: progress.recalled,
-            remember_at: (turn.memory_allowed && failure.is_none()).then_some(now),
+            remember_at: (failure.is_none() && self.remember.is_worth_it(&turn)).then_some(now),
             finished_at: now,
         };
         match self.settle_patiently(turn.reference(), &settlement).await {

@@ -33,6 +33,8 @@ pub struct PromptRequest {
     pub model: Option<ModelId>,
     /// Whether the sender wants to watch the answer come.
     pub watch: bool,
+    /// Whether memories may be recalled for it and learnt from it, if the account allows it.
+    pub memory: bool,
 }
 
 /// A prompt that is written down and on its way to the model.
@@ -124,6 +126,8 @@ struct Checked {
     model: ModelId,
     chat: Option<ChatId>,
     watch: bool,
+    /// Whether memories are recalled for it and learnt from it.
+    memory: bool,
 }
 
 impl Prompts {
@@ -151,6 +155,7 @@ impl Prompts {
         let key = self.ports.vault.open(user.id, sealed)?;
         let model =
             request.model.or_else(|| user.default_model.clone()).unwrap_or_else(|| self.policy.default_model.clone());
-        Ok(Checked { user, key, prompt, model, chat: request.chat, watch: request.watch })
+        let memory = request.memory && user.memory_enabled;
+        Ok(Checked { user, key, prompt, model, chat: request.chat, watch: request.watch, memory })
     }
 }

@@ -1,22 +1,18 @@
 //! What is remembered that bears on a prompt.
 
-use crate::policy::{Policy, Ports};
-use palavra_domain::{ApiKey, EmbedAs, ModelError, RecalledMemory, StoreError, User};
+use crate::{
+    EMBED_MAX_CHARS,
+    policy::{Policy, Ports},
+};
+use palavra_domain::{
+    ApiKey, EmbedAs, ModelError, RecalledMemory, User,
+    recall::{MemoryIndex, Sought},
+};
 use std::error::Error;
-use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
 
-/// The most characters of a prompt that are embedded: embedding models take some hundreds to some thousands of tokens.
-const EMBED_MAX_CHARS: usize = 8_000;
-
-#[derive(Debug, Error)]
-enum RecallError {
-    #[error("the memories could not be searched")]
-    Store(#[from] StoreError),
-    #[error("the prompt could not be embedded")]
-    Model(#[from] ModelError),
-}
-
-/// The user's memories nearest to the prompt, nearest first. Fails open: no memory is better than no answer.
+/// The user's memories that bear on the prompt, the best first. Fails open: no memory is better than no answer, and a prompt
+/// that cannot be embedded is looked for by its words alone.
 pub(super) async fn recall(
     ports: &Ports,
     policy: &Policy,
@@ -24,42 +20,60 @@ pub(super) async fn recall(
     key: &ApiKey,
     prompt: &str,
 ) -> Vec<RecalledMemory> {
-    if !user.memory_enabled {
+    // Whoever never had a memory has none.
+    if user.memory_version == 0 {
         return Vec::new();
     }
     let failed = |reason: &'static str, error: &(dyn Error + 'static)| {
         metrics::counter!("palavra_recall_failures_total", "reason" => reason).increment(1);
         tracing::warn!(error, user = %user.id, "a prompt goes without its memories");
-        Vec::new()
     };
-    match tokio::time::timeout(policy.memory.recall_timeout, nearest(ports, policy, user, key, prompt)).await {
-        Ok(Ok(memories)) => memories,
-        Ok(Err(error)) => failed("error", &error),
-        Err(elapsed) => failed("timeout", &elapsed),
+    let deadline = Instant::now() + policy.memory.recall_timeout;
+    let index = match timeout_at(deadline, ports.memories.index(user.id, user.memory_version)).await {
+        Ok(Ok(index)) => index,
+        Ok(Err(error)) => {
+            failed("store", &error);
+            return Vec::new();
+        }
+        Err(elapsed) => {
+            failed("timeout", &elapsed);
+            return Vec::new();
+        }
+    };
+    if index.is_empty() {
+        return Vec::new();
     }
+    let vector = match timeout_at(deadline, embedded(ports, key, prompt)).await {
+        Ok(Ok(vector)) => Some(vector),
+        Ok(Err(error)) => {
+            failed("embedding", &error);
+            None
+        }
+        Err(elapsed) => {
+            failed("embedding_timeout", &elapsed);
+            None
+        }
+    };
+    found(&index, policy, &Sought { text: prompt, vector: vector.as_deref(), now: ports.clock.now() })
 }
 
-async fn nearest(
-    ports: &Ports,
-    policy: &Policy,
-    user: &User,
-    key: &ApiKey,
-    prompt: &str,
-) -> Result<Vec<RecalledMemory>, RecallError> {
-    if !ports.memories.has_any(user.id).await? {
-        return Ok(Vec::new());
-    }
+async fn embedded(ports: &Ports, key: &ApiKey, prompt: &str) -> Result<Vec<f32>, ModelError> {
     let key = ports.embedder.needs_user_key().then_some(key);
     let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
     let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).await?;
-    let Some(vector) = embeddings.vectors.first() else {
-        return Err(ModelError::Malformed { source: "the answer holds no vector".into() }.into());
-    };
-    let found = ports.memories.search(user.id, vector, policy.memory.recall_limit, policy.memory.min_score).await?;
-    let recalled = found.into_iter().map(|found| RecalledMemory {
-        id: found.memory.id,
-        text: found.memory.text,
-        score: found.score,
+    embeddings
+        .vectors
+        .into_iter()
+        .next()
+        .ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
+}
+
+fn found(index: &MemoryIndex, policy: &Policy, sought: &Sought<'_>) -> Vec<RecalledMemory> {
+    let candidates = index.search(sought, &policy.memory.recall);
+    let recalled = candidates.into_iter().map(|candidate| RecalledMemory {
+        id: candidate.memory.id,
+        text: candidate.memory.text,
+        score: candidate.similarity.unwrap_or_default(),
     });
-    Ok(recalled.collect())
+    recalled.collect()
 }

@@ -1,16 +1,25 @@
 //! Memories from prompts, off the reply path.
 //!
-//! A settled turn carries a job; workers claim jobs from the store, so that they survive the process. A job that is done
-//! twice saves the same memories under the same ids.
+//! A settled turn whose prompt could say something ([`gate`]) carries a job; workers claim jobs from the store, one of a user
+//! at a time, so that they survive the process and keep a user's order. [`extract`] asks a model for operations that rest on
+//! words of the prompt; [`reconcile`] turns them into changes to what is known, which are written in one step. A job whose
+//! changes are there is not done again.
 
+mod evidence;
 mod extract;
+mod gate;
+mod reconcile;
+mod wording;
 
-use crate::policy::{Policy, Ports};
-use extract::ExtractError;
-use palavra_domain::{
-    EmbedAs, EmbeddedMemory, JobOutcome, Lease, Memory, MemoryId, MemoryOrigin, MemorySource, ModelError, RememberTask,
-    StoreError, UserId, VaultError,
+use crate::{
+    EMBED_MAX_CHARS,
+    policy::{Policy, Ports},
 };
+use extract::{ExtractError, Operation};
+use palavra_domain::{
+    ApiKey, EmbedAs, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User, VaultError,
+};
+use reconcile::{Reconciling, Step};
 use std::{error::Error, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{sync::Notify, task::JoinSet};
@@ -19,6 +28,10 @@ use tokio::{sync::Notify, task::JoinSet};
 const POLL: Duration = Duration::from_secs(2);
 /// How much longer a lease is than the work it covers may take.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// How many of the known memories nearest to a prompt the model is given.
+const KNOWN: usize = 8;
+/// How many of a user's memories, the newest, are compared with what is learnt.
+const COMPARED: usize = 20_000;
 
 /// Why a job was not done.
 #[derive(Debug, Error)]
@@ -33,6 +46,8 @@ enum RememberError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error("what it was to replace has been deleted meanwhile")]
+    Moved,
     #[error("it took too long")]
     Timeout,
 }
@@ -48,6 +63,16 @@ pub struct Remember {
 impl Remember {
     pub(crate) fn new(ports: Arc<Ports>, policy: Arc<Policy>) -> Self {
         Self { ports, policy, due: Arc::new(Notify::new()) }
+    }
+
+    /// Whether a turn's prompt could say something lasting about its author, and may be learnt from.
+    pub(crate) fn is_worth_it(&self, turn: &Turn) -> bool {
+        if !turn.memory_allowed {
+            return false;
+        }
+        let passed = gate::may_hold(turn.prompt.as_str());
+        metrics::counter!("palavra_memory_gate_total", "passed" => if passed { "yes" } else { "no" }).increment(1);
+        passed
     }
 
     /// Says that there is a new job.
@@ -140,7 +165,11 @@ impl Remember {
         }
         match error {
             RememberError::KeyMissing | RememberError::Vault(_) => JobOutcome::Parked,
-            RememberError::Extract(_) | RememberError::Embed(_) | RememberError::Store(_) | RememberError::Timeout => {
+            RememberError::Extract(_)
+            | RememberError::Embed(_)
+            | RememberError::Store(_)
+            | RememberError::Moved
+            | RememberError::Timeout => {
                 let doublings = task.tries.saturating_sub(1).min(10);
                 let wait = self.policy.memory.retry_base * 2_u32.pow(doublings);
                 JobOutcome::Retry(self.ports.clock.now().plus(wait))
@@ -148,56 +177,65 @@ impl Remember {
         }
     }
 
-    /// Extracts, embeds and saves what the prompt says about its author. Returns how many memories are new.
+    /// Learns what the prompt says about its author. Returns how many memories it changed.
     async fn remember(&self, task: &RememberTask) -> Result<usize, RememberError> {
-        let user = self.ports.users.find(task.turn.user).await?;
-        let Some(user) = user.filter(|user| user.memory_enabled) else {
+        let Some(user) = self.ports.users.find(task.turn.user).await? else { return Ok(0) };
+        let cleared = user.memories_cleared_at.is_some_and(|at| at >= task.said_at);
+        if !user.memory_enabled || cleared || self.ports.memories.knows_turn(user.id, task.turn.turn).await? {
             return Ok(0);
-        };
+        }
         let sealed = user.api_key.as_ref().ok_or(RememberError::KeyMissing)?;
         let key = self.ports.vault.open(user.id, sealed)?;
+        let known = self.known(&user, &key, task).await?;
         let model = self.policy.memory.extraction_model.as_ref().unwrap_or(&task.model);
-        let found = extract::extract(&self.ports, &key, model, user.id, &task.prompt).await?;
-        if found.is_empty() {
+        let operations = extract::extract(&self.ports, &key, model, user.id, &task.prompt, &known).await?;
+        if operations.is_empty() {
             return Ok(0);
         }
-        let texts: Vec<String> = found.iter().map(|found| found.text.as_str().to_owned()).collect();
-        let embed_key = self.ports.embedder.needs_user_key().then_some(&key);
-        let embedded = self.ports.embedder.embed(embed_key, &texts, EmbedAs::Passage).await;
-        let vectors = embedded.map_err(RememberError::Embed)?.vectors;
-
+        let steps = self.embedded(&key, operations).await?;
+        let active = self.ports.memories.embedded(user.id, COMPARED).await?;
+        let deleted = self.ports.memories.deleted(user.id).await?;
         let now = self.ports.clock.now();
-        let mut memories: Vec<EmbeddedMemory> = Vec::new();
-        for (index, (found, vector)) in found.into_iter().zip(vectors).enumerate() {
-            let text = found.text.normalised();
-            let again = memories.iter().any(|earlier| earlier.memory.text.normalised() == text);
-            if again || self.knows(user.id, &vector, &text).await? {
-                continue;
+        let changes = Reconciling::new(task, now, self.policy.memory.same_score, active, &deleted).go(steps);
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let count = changes.len();
+        match self.ports.memories.change(user.id, changes).await? {
+            Some(_) => {
+                metrics::counter!("palavra_memories_changed_total").increment(count as u64);
+                Ok(count)
             }
-            let memory = Memory {
-                id: MemoryId::extracted(task.turn.turn, index),
-                user_id: user.id,
-                revision: 1,
-                text: found.text,
-                kind: found.kind,
-                origin: MemoryOrigin::Extracted,
-                source: Some(MemorySource { chat: task.turn.chat, turn: task.turn.turn }),
-                created_at: now,
-                updated_at: now,
-            };
-            memories.push(EmbeddedMemory { memory, vector });
+            None => Err(RememberError::Moved),
         }
-        let saved = memories.len();
-        if saved > 0 {
-            self.ports.memories.insert(memories).await?;
-            metrics::counter!("palavra_memories_saved_total").increment(saved as u64);
-        }
-        Ok(saved)
     }
 
-    /// Whether the user has a memory that says the same. Its vector is as near as can be, so the nearest few tell.
-    async fn knows(&self, user: UserId, vector: &[f32], text: &str) -> Result<bool, StoreError> {
-        let nearest = self.ports.memories.search(user, vector, 3, 0.9).await?;
-        Ok(nearest.iter().any(|near| near.memory.text.normalised() == text))
+    /// The user's memories that are nearest to the prompt.
+    async fn known(&self, user: &User, key: &ApiKey, task: &RememberTask) -> Result<Vec<Memory>, RememberError> {
+        let index = self.ports.memories.index(user.id, user.memory_version).await?;
+        if index.len() <= KNOWN {
+            return Ok(index.memories().to_vec());
+        }
+        let embed_key = self.ports.embedder.needs_user_key().then_some(key);
+        let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
+        let embedded =
+            self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
+        let Some(vector) = embedded.vectors.first() else { return Ok(Vec::new()) };
+        Ok(index.nearest(vector, KNOWN, -1.0).into_iter().map(|near| near.memory).collect())
+    }
+
+    async fn embedded(&self, key: &ApiKey, operations: Vec<Operation>) -> Result<Vec<Step>, RememberError> {
+        let texts: Vec<String> =
+            operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
+        let vectors = if texts.is_empty() {
+            Vec::new()
+        } else {
+            let embed_key = self.ports.embedder.needs_user_key().then_some(key);
+            self.ports.embedder.embed(embed_key, &texts, EmbedAs::Passage).await.map_err(RememberError::Embed)?.vectors
+        };
+        let mut vectors = vectors.into_iter();
+        let steps: Option<Vec<Step>> =
+            operations.into_iter().map(|operation| Step::new(operation, &mut vectors)).collect();
+        steps.ok_or_else(|| RememberError::Embed(ModelError::Malformed { source: "a vector is missing".into() }))
     }
 }

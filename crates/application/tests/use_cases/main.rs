@@ -10,6 +10,8 @@ mod failures;
 mod flaky;
 mod hot;
 mod housekeeping;
+mod killed;
+mod learning;
 mod logins;
 mod prompts;
 mod recall;

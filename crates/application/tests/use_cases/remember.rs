@@ -2,7 +2,7 @@
 
 use crate::{
     flaky::FlakyChats,
-    world::{KEY, World, chats, prompt, soon, until},
+    world::{KEY, World, chats, operations, prompt, soon, until},
 };
 use palavra_application::ProfileChange;
 use palavra_domain::{
@@ -15,7 +15,9 @@ use std::{
     time::Duration,
 };
 
-const FOUND: &str = r#"{"memories":[{"kind":"profile","text":"Mora em Recife"}]}"#;
+/// What an extractor finds in "moro em Recife".
+const FOUND: &str =
+    r#"{"operations":[{"op":"add","id":"","quote":"moro em Recife","kind":"profile","text":"Mora em Recife"}]}"#;
 
 async fn job(world: &World, turn: &Turn) -> MemoryJob {
     let (_, turns) = world.stored(turn.user_id, turn.chat_id).await;
@@ -40,7 +42,8 @@ async fn memories_come_from_the_prompt_as_it_was_typed() {
     assert_eq!(world.app.remember.run_due().await.unwrap(), 2);
     let calls = world.model.json_calls();
     let request = &calls.last().unwrap().request;
-    assert_eq!(request.messages.last().unwrap().content, "gosto de açaí, e moro em Recife");
+    let question = &request.messages.last().unwrap().content;
+    assert_eq!(question, "Known:\nm1: Mora em Recife\nm2: gosto de açaí\nMessage:\ngosto de açaí, e moro em Recife");
     assert!(!request.messages.iter().any(|message| message.content.contains("<user_memories>")));
     assert_eq!((request.model.as_str(), calls[0].key.expose()), ("vendor/default", KEY));
     assert!(!calls[0].streamed && request.max_tokens.is_some());
@@ -49,7 +52,10 @@ async fn memories_come_from_the_prompt_as_it_was_typed() {
     let page = world.ports.memories.list(user, None, 10).await.unwrap();
     let memory = page.items.iter().find(|memory| memory.origin == MemoryOrigin::Extracted).unwrap();
     assert_eq!((memory.text.as_str(), memory.kind), ("Mora em Recife", MemoryKind::Profile));
-    assert_eq!(memory.source.unwrap().chat, first_chat(&world, user).await);
+    let source = memory.source.clone().unwrap();
+    assert_eq!(source.chat, first_chat(&world, user).await);
+    let span = source.span.unwrap();
+    assert_eq!((span.start, span.text.as_str()), (18, "moro em Recife"));
     assert_eq!(page.items.len(), 2);
     // And it is recalled from now on.
     let recalled = world.ask(user, None, "quem mora em Recife?").await.turn.recalled;
@@ -64,26 +70,6 @@ fn system_text(world: &World) -> String {
 /// The oldest chat: jobs are done in the order of their turns.
 async fn first_chat(world: &World, user: UserId) -> palavra_domain::ChatId {
     world.ports.chats.list_chats(user, None, 100).await.unwrap().items.pop().unwrap().id
-}
-
-#[tokio::test]
-async fn what_is_known_is_not_saved_again() {
-    let world = World::new();
-    let user = world.user("ana").await;
-    world.remember(user, "É médica.").await;
-    let found = r#"{"memories":[{"kind":"profile","text":"mora em  RECIFE."},{"kind":"profile","text":"é médica"},
-        {"kind":"profile","text":"Mora em Recife"}]}"#;
-    for _ in 0..2 {
-        world.model.script_json(Script::new().say(found));
-        world.ask(user, None, "moro em Recife e sou médica").await;
-        world.app.remember.run_due().await.unwrap();
-    }
-    assert_eq!(world.memories(user).await, ["É médica.", "mora em  RECIFE."]);
-    // Near is not the same.
-    world.model.script_json(Script::new().say(r#"{"memories":[{"kind":"profile","text":"Mora em Olinda"}]}"#));
-    world.ask(user, None, "moro em Olinda").await;
-    world.app.remember.run_due().await.unwrap();
-    assert_eq!(world.memories(user).await.len(), 3);
 }
 
 #[tokio::test]
@@ -107,7 +93,7 @@ async fn a_job_done_twice_saves_once() {
     let user = world.user("ana").await;
     // The same in other words: only the ids tell that it is the same job.
     for text in ["Mora em Recife", "Vive na capital de Pernambuco"] {
-        let list = format!(r#"{{"memories":[{{"kind":"profile","text":"{text}"}}]}}"#);
+        let list = operations(&[["add", "", "moro em Recife", "profile", text]]);
         world.model.script_json(Script::new().say(&list));
     }
     let turn = world.ask(user, None, "moro em Recife").await.turn;
@@ -263,8 +249,8 @@ async fn workers_take_jobs_up_as_they_come() {
         let remember = world.app.remember.clone();
         async move { remember.run().await }
     });
-    for text in ["Mora em Recife", "Gosta de peixe", "É médica"] {
-        let list = format!(r#"{{"memories":[{{"kind":"fact","text":"{text}"}}]}}"#);
+    for text in ["Moro em Recife", "Gosto de peixe", "Sou médica"] {
+        let list = operations(&[["add", "", text, "fact", text]]);
         world.model.script_json(Script::new().say(&list));
         let accepted = world.send(user, prompt(None, text)).await.unwrap();
         soon(accepted.ended).await.unwrap();
@@ -272,6 +258,6 @@ async fn workers_take_jobs_up_as_they_come() {
     until(|| async { world.app.remember.backlog().await.unwrap() == 0 }).await;
     let mut memories = world.memories(user).await;
     memories.sort();
-    assert_eq!(memories, ["Gosta de peixe", "Mora em Recife", "É médica"]);
+    assert_eq!(memories, ["Gosto de peixe", "Moro em Recife", "Sou médica"]);
     worker.abort();
 }

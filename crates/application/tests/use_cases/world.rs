@@ -2,18 +2,19 @@
 
 use palavra_application::{
     Accepted, Application, EndedTurn, LoginPolicy, MemoryPolicy, Policy, Ports, PromptRequest, Registration,
-    SendPromptError, Tasks,
+    SendPromptError, Tasks, decorators::HotMemoryRepository,
 };
 use palavra_domain::{
     ApiKey, Chat, ChatId, EmbeddingSpace, InstanceId, MemoryKind, MemoryText, ModelId, Password, Turn, UserId,
     Username,
-    ports::{ChatRepository, Embedder, KeyStatus, Quota},
+    ports::{ChatRepository, Embedder, KeyStatus, MemoryRepository, Quota},
+    recall::Rules,
 };
 use palavra_inmem::{
     InMemoryChatRepository, InMemoryMemoryRepository, InMemorySessionStore, InMemoryUserRepository, InProcessTurnFeed,
     TokenBuckets,
     fakes::{
-        CountingIds, FixedClock, PlainHasher, PlainTokens, PlainVault, ScriptedChatModel, StaticKeyInspector,
+        CountingIds, FixedClock, PlainHasher, PlainTokens, PlainVault, Script, ScriptedChatModel, StaticKeyInspector,
         StaticModelCatalog, WordEmbedder, model_info,
     },
 };
@@ -27,6 +28,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const MODEL: &str = "vendor/default";
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The room for memories in process.
+const HOT_BYTES: usize = 1 << 20;
 
 pub(crate) struct World {
     pub(crate) app: Application,
@@ -55,8 +58,8 @@ pub(crate) fn policy() -> Policy {
         login: LoginPolicy { per_name_and_address: quota(5), per_name: quota(50), per_address: quota(100) },
         memory: MemoryPolicy {
             extraction_model: None,
-            min_score: 0.3,
-            recall_limit: 8,
+            recall: Rules::new(0.3, 8, 600),
+            same_score: 0.7,
             recall_timeout: Duration::from_millis(100),
             workers: 2,
             job_timeout: Duration::from_millis(300),
@@ -129,6 +132,8 @@ impl World {
         };
         let mut policy = policy();
         change(&mut ports, &mut policy);
+        let hot = HotMemoryRepository::new(ports.memories.clone(), ports.users.clone(), HOT_BYTES);
+        ports.memories = Arc::new(hot) as Arc<dyn MemoryRepository>;
         let tasks = Tasks::here();
         let app = Application::new(Arc::new(ports.clone()), policy.clone(), tasks.clone());
         Self { app, ports, policy, tasks, model: model_port, embedder, catalog, inspector, clock }
@@ -173,6 +178,15 @@ impl World {
         self.app.memories.add(user, MemoryText::parse(text).unwrap(), MemoryKind::Fact).await.unwrap();
     }
 
+    /// Sends a prompt, and has it learnt from with this answer of the extracting model.
+    pub(crate) async fn learn(&self, user: UserId, text: &str, found: &[[&str; 5]]) -> Turn {
+        let turn = self.ask(user, None, text).await.turn;
+        assert!(turn.memory_job.is_some(), "the gate keeps back {text:?}");
+        self.model.script_json(Script::new().say(&operations(found)));
+        assert_eq!(self.app.remember.run_due().await.unwrap(), 1, "{text:?}");
+        turn
+    }
+
     /// What the model was last asked for text.
     pub(crate) fn last_messages(&self) -> Vec<(palavra_domain::Role, String)> {
         let call = self.model.text_calls().pop().expect("the model was not asked");
@@ -181,7 +195,18 @@ impl World {
 }
 
 pub(crate) fn prompt(chat: Option<ChatId>, text: &str) -> PromptRequest {
-    PromptRequest { chat, prompt: text.into(), model: None, watch: false }
+    PromptRequest { chat, prompt: text.into(), model: None, watch: false, memory: true }
+}
+
+/// What an extracting model answers: operations, each with its op, the id of what is known, the quote, the kind and the text.
+pub(crate) fn operations(list: &[[&str; 5]]) -> String {
+    let operations: Vec<String> = list
+        .iter()
+        .map(|[op, id, quote, kind, text]| {
+            format!(r#"{{"op":"{op}","id":"{id}","quote":"{quote}","kind":"{kind}","text":"{text}"}}"#)
+        })
+        .collect();
+    format!(r#"{{"operations":[{}]}}"#, operations.join(","))
 }
 
 pub(crate) fn watched(chat: Option<ChatId>, text: &str) -> PromptRequest {

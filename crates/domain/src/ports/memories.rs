@@ -1,8 +1,13 @@
+use crate::recall::MemoryIndex;
 use crate::{
     ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
     StoreError, Timestamp, TurnId, UserId,
 };
 use async_trait::async_trait;
+use std::sync::Arc;
+
+/// How many of a user's memories are searched: the newest.
+pub const INDEXED: usize = 20_000;
 
 /// What is remembered about users, with a vector each. All vectors are of one space.
 ///
@@ -25,7 +30,7 @@ pub trait MemoryRepository: Send + Sync {
     ///
     /// Behaviour: a memory of revision 0 is new and is stored with revision 1; where its id is there already, deleted or
     /// not, it is left as it is. Any other replaces, compare-and-set, what is stored under its id: its revision is the one
-    /// it was read with, what is stored has the next one; `created_at` and `origin` never change. Returns the new and the
+    /// it was read with, what is stored has the next one; `created_at`, `origin` and `source` never change. Returns the new and the
     /// replaced ones as stored, in the order given, without those that were left. `None`, and nothing is written, when one
     /// that is to be replaced is not there. Of several calls at once that replace from one revision, exactly one succeeds.
     ///
@@ -45,12 +50,24 @@ pub trait MemoryRepository: Send + Sync {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError>;
 
-    /// The memory and all that it took the place of, directly or by way of others, oldest first by `valid_from`, then
-    /// `created_at`, then id. Empty when the user has no such memory.
+    /// The memory and all that it took the place of, directly or by way of others, in the order of
+    /// [`Memory::time_line`]. Empty when the user has no such memory.
     async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError>;
 
-    /// The user's active memories with their vectors, newest first, at most `limit`.
+    /// The user's memories that do not hold any more, in no order that counts.
+    async fn past(&self, user: UserId) -> Result<Vec<Memory>, StoreError>;
+
+    /// The user's active memories with their vectors, newest first, at most `limit`. Sees every write that ended before,
+    /// also one of another process.
     async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError>;
+
+    /// The user's active memories, the newest [`INDEXED`] of them, ready to be searched. `version` is the user's
+    /// `memory_version` as the caller read it: what is returned is at least as new as that.
+    async fn index(&self, user: UserId, version: u64) -> Result<Arc<MemoryIndex>, StoreError> {
+        // Reading them now is as new as can be.
+        let _ = version;
+        Ok(Arc::new(MemoryIndex::new(self.embedded(user, INDEXED).await?)))
+    }
 
     /// Whether the user has any active memory.
     async fn has_any(&self, user: UserId) -> Result<bool, StoreError>;

@@ -21,7 +21,7 @@ pub use environment::{Clock, IdSource};
 pub use feed::{TurnEvent, TurnFeed, TurnStarted};
 pub use inspect::{Check, Inspect, Inspection};
 pub use limits::{Cache, Decision, Quota, RateLimiter};
-pub use memories::MemoryRepository;
+pub use memories::{INDEXED, MemoryRepository};
 pub use models::{ApiKeyInspector, ChatModel, CompletionStream, Embedder, KeyStatus, ModelCatalog};
 pub use sessions::SessionStore;
 pub use users::UserRepository;

@@ -21,6 +21,9 @@ pub(crate) struct ChatRequest {
     /// Whether to send the answer as it comes, as server-sent events.
     #[serde(default)]
     pub(crate) stream: Option<bool>,
+    /// false: nothing is recalled for this prompt, and nothing is learnt from it.
+    #[serde(default)]
+    pub(crate) memory: Option<bool>,
 }
 
 /// Tokens and cost; what nobody reported is null.
@@ -133,6 +136,17 @@ pub(crate) struct HistoryQuery {
 pub(crate) struct ChatQuery {
     /// The chat.
     pub(crate) chat_id: String,
+}
+
+/// Which chat to delete, and whether to forget what was learnt from it.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteChatQuery {
+    /// The chat.
+    pub(crate) chat_id: String,
+    /// `forget` also deletes what was learnt from the chat; `keep`, if absent, leaves it.
+    pub(crate) memories: Option<String>,
 }
 
 /// Which part of a list.

@@ -9,11 +9,12 @@ pub(crate) use accounts::{
     LoginRequest, ProfileResponse, ProfileUpdateRequest, RefreshRequest, RegisterRequest, TokenResponse,
 };
 pub(crate) use chats::{
-    ChatListResponse, ChatQuery, ChatRequest, ChatResponse, ChatSummary, ChatUpdateRequest, HistoryQuery,
-    HistoryResponse, ListQuery, StreamStarted,
+    ChatListResponse, ChatQuery, ChatRequest, ChatResponse, ChatSummary, ChatUpdateRequest, DeleteChatQuery,
+    HistoryQuery, HistoryResponse, ListQuery, StreamStarted,
 };
 pub(crate) use memories::{
-    CreateMemoryRequest, DeletedResponse, MemoryListResponse, MemoryResponse, UpdateMemoryRequest, parse_kind,
+    CreateMemoryRequest, DeletedResponse, MemoriesQuery, MemoryExport, MemoryHistoryResponse, MemoryListResponse,
+    MemoryResponse, UpdateMemoryRequest, parse_kind,
 };
 pub(crate) use models::{ModelListResponse, ModelResponse};
 

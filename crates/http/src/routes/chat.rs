@@ -39,7 +39,8 @@ pub(super) async fn send_prompt(
         Some(model) => Some(ModelId::parse(model)?),
     };
     let watch = body.stream.unwrap_or_else(|| accepts_events(&request));
-    let prompt = PromptRequest { chat, prompt: body.prompt, model, watch };
+    let memory = body.memory.unwrap_or(true);
+    let prompt = PromptRequest { chat, prompt: body.prompt, model, watch, memory };
     let accepted = state.app.prompts.send(user.0.user, prompt).await?;
     if watch {
         let events = accepted.events.ok_or_else(|| Problem::new(Code::Internal))?;

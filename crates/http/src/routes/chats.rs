@@ -1,13 +1,13 @@
 use super::chat::chat_id;
 use crate::{
     cursor,
-    dto::{ChatListResponse, ChatQuery, ChatSummary, ChatUpdateRequest, ListQuery},
+    dto::{ChatListResponse, ChatQuery, ChatSummary, ChatUpdateRequest, DeleteChatQuery, ListQuery},
     extract::{Authenticated, Body, Query, page_limit},
     problem::{Code, Problem, ProblemBody},
     state::AppState,
 };
 use actix_web::{HttpResponse, delete, get, patch, web};
-use palavra_application::ChatError;
+use palavra_application::{ChatError, Learnt};
 use palavra_domain::ChatTitle;
 
 /// Your chats, newest first.
@@ -43,18 +43,24 @@ pub(super) async fn rename(
     Ok(web::Json(state.app.chats.rename(user.0.user, chat, &title).await?.into()))
 }
 
-/// Delete a chat with everything in it. What was remembered from it stays.
-#[utoipa::path(tag = "chat", security(("login" = [])), params(ChatQuery), responses(
+/// Delete a chat with everything in it. What was learnt from it stays, or is forgotten too.
+#[utoipa::path(tag = "chat", security(("login" = [])), params(DeleteChatQuery), responses(
     (status = 204),
-    (status = "default", body = ProblemBody, content_type = "application/problem+json", description = "404 chat_not_found"),
+    (status = "default", body = ProblemBody, content_type = "application/problem+json", description = "400 invalid_parameter, 404 chat_not_found"),
 ))]
 #[delete("/chat")]
 pub(super) async fn delete(
     state: web::Data<AppState>,
     user: Authenticated,
-    query: Query<ChatQuery>,
+    query: Query<DeleteChatQuery>,
 ) -> Result<HttpResponse, Problem> {
-    state.app.chats.delete(user.0.user, chat_id(&query.0.chat_id)?).await?;
+    let chat = chat_id(&query.0.chat_id)?;
+    let learnt = match query.0.memories.as_deref() {
+        None | Some("keep") => Learnt::Stays,
+        Some("forget") => Learnt::IsForgotten,
+        Some(_) => return Err(Problem::parameter("memories", "must be forget or keep")),
+    };
+    state.app.chats.delete(user.0.user, chat, learnt).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -2,19 +2,22 @@ use super::{model_problem, unknown_user};
 use crate::{
     cursor,
     dto::{
-        CreateMemoryRequest, DeletedResponse, ListQuery, MemoryListResponse, MemoryResponse, UpdateMemoryRequest,
-        parse_kind,
+        CreateMemoryRequest, DeletedResponse, MemoriesQuery, MemoryExport, MemoryHistoryResponse, MemoryListResponse,
+        MemoryResponse, UpdateMemoryRequest, parse_kind,
     },
     extract::{Authenticated, Body, PathId, Query, page_limit},
     problem::{Code, Problem, ProblemBody},
     state::AppState,
 };
-use actix_web::{HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpResponse, delete, get, http::header, patch, post, web};
 use palavra_application::MemoryError;
 use palavra_domain::{MemoryId, MemoryKind, MemoryText};
 
-/// What is remembered about you, newest first.
-#[utoipa::path(tag = "memory", security(("login" = [])), params(ListQuery), responses(
+/// The longest search.
+const SEARCH_MAX_CHARS: usize = 1_000;
+
+/// What is remembered about you: newest first, or what bears on a search.
+#[utoipa::path(tag = "memory", security(("login" = [])), params(MemoriesQuery), responses(
     (status = 200, body = MemoryListResponse),
     (status = "default", body = ProblemBody, content_type = "application/problem+json", description = "400 invalid_parameter"),
 ))]
@@ -22,11 +25,49 @@ use palavra_domain::{MemoryId, MemoryKind, MemoryText};
 pub(super) async fn list(
     state: web::Data<AppState>,
     user: Authenticated,
-    query: Query<ListQuery>,
+    query: Query<MemoriesQuery>,
 ) -> Result<web::Json<MemoryListResponse>, Problem> {
     let limit = page_limit(query.0.limit.as_deref())?;
+    if let Some(sought) = query.0.q {
+        if query.0.cursor.is_some() {
+            return Err(Problem::parameter("cursor", "does not go with q: a search has one page"));
+        }
+        let count = sought.chars().count();
+        if sought.trim().is_empty() || count > SEARCH_MAX_CHARS || sought.contains('\0') {
+            return Err(Problem::parameter("q", format!("must have 1 to {SEARCH_MAX_CHARS} characters")));
+        }
+        return Ok(web::Json(state.app.memories.find(user.0.user, &sought, limit).await?.into()));
+    }
     let before = cursor::decode(query.0.cursor.as_deref())?;
     Ok(web::Json(state.app.memories.list(user.0.user, before, limit).await?.into()))
+}
+
+/// Everything that is remembered about you, with its history, as a file.
+#[utoipa::path(tag = "memory", security(("login" = [])), responses(
+    (status = 200, body = MemoryExport),
+    (status = "default", body = ProblemBody, content_type = "application/problem+json", description = "401 unauthenticated"),
+))]
+#[get("/memories/export")]
+pub(super) async fn export(state: web::Data<AppState>, user: Authenticated) -> Result<HttpResponse, Problem> {
+    let export = state.app.memories.export(user.0.user).await?;
+    let body = MemoryExport::new(export.at.to_string(), export.space, export.memories);
+    let as_file = (header::CONTENT_DISPOSITION, "attachment; filename=\"memories.json\"");
+    Ok(HttpResponse::Ok().insert_header(as_file).json(body))
+}
+
+/// A memory and all that it took the place of, oldest first: what it said, when, and the words that it rests on.
+#[utoipa::path(tag = "memory", security(("login" = [])), params(("id" = String, Path)), responses(
+    (status = 200, body = MemoryHistoryResponse),
+    (status = "default", body = ProblemBody, content_type = "application/problem+json", description = "404 memory_not_found"),
+))]
+#[get("/memories/{id}/history")]
+pub(super) async fn history(
+    state: web::Data<AppState>,
+    user: Authenticated,
+    id: PathId<MemoryId>,
+) -> Result<web::Json<MemoryHistoryResponse>, Problem> {
+    let history = state.app.memories.history(user.0.user, id.0).await?;
+    Ok(web::Json(MemoryHistoryResponse { history: history.into_iter().map(Into::into).collect() }))
 }
 
 /// Save a memory by hand.

@@ -28,6 +28,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(chats::rename)
         .service(chats::delete)
         .service(memories::list)
+        .service(memories::export)
+        .service(memories::history)
         .service(memories::create)
         .service(memories::update)
         .service(memories::delete)
