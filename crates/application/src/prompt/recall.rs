@@ -4,6 +4,7 @@ use crate::policy::{Policy, Ports};
 use palavra_domain::{ApiKey, EmbedAs, ModelError, RecalledMemory, StoreError, User};
 use std::error::Error;
 use thiserror::Error;
+use tracing::Instrument as _;
 
 /// The most characters of a prompt that are embedded: embedding models take some hundreds to some thousands of tokens.
 const EMBED_MAX_CHARS: usize = 8_000;
@@ -17,6 +18,7 @@ enum RecallError {
 }
 
 /// The user's memories nearest to the prompt, nearest first. Fails open: no memory is better than no answer.
+#[tracing::instrument(name = "prompt.recall", level = "debug", skip_all)]
 pub(super) async fn recall(
     ports: &Ports,
     policy: &Policy,
@@ -51,7 +53,8 @@ async fn nearest(
     }
     let key = ports.embedder.needs_user_key().then_some(key);
     let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
-    let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).await?;
+    let embedding = tracing::debug_span!("prompt.embed");
+    let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).instrument(embedding).await?;
     let Some(vector) = embeddings.vectors.first() else {
         return Err(ModelError::Malformed { source: "the answer holds no vector".into() }.into());
     };
