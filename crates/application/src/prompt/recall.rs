@@ -10,9 +10,11 @@ use palavra_domain::{
 };
 use std::error::Error;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 /// The user's memories that bear on the prompt, the best first. Fails open: no memory is better than no answer, and a prompt
 /// that cannot be embedded is looked for by its words alone.
+#[tracing::instrument(name = "prompt.recall", level = "debug", skip_all)]
 pub(super) async fn recall(
     ports: &Ports,
     policy: &Policy,
@@ -43,7 +45,8 @@ pub(super) async fn recall(
     if index.is_empty() {
         return Vec::new();
     }
-    let vector = match timeout_at(deadline, embedded(ports, key, prompt)).await {
+    let embedding = tracing::debug_span!("prompt.embed");
+    let vector = match timeout_at(deadline, embedded(ports, key, prompt).instrument(embedding)).await {
         Ok(Ok(vector)) => Some(vector),
         Ok(Err(error)) => {
             failed("embedding", &error);
