@@ -3,7 +3,8 @@
 //! `cargo run --release -p palavra-domain --example recall_speed`
 
 use palavra_domain::{
-    EmbeddedMemory, InvalidValue, Memory, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, Timestamp, UserId,
+    EmbeddedMemory, InvalidValue, Memory, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, Timestamp,
+    UserId,
     recall::{MemoryIndex, Mode, Rules, Sought},
 };
 use std::{

@@ -155,6 +155,7 @@ fn pooling(folder: &Path) -> Result<Pooling, OpenError> {
         .filter_map(|(key, _)| key.strip_prefix("pooling_mode_"))
         .collect();
     ways.extend(said.get("pooling_mode").and_then(Value::as_str));
+    ways.sort_unstable();
     match ways[..] {
         [] | ["mean_tokens" | "mean"] => Ok(Pooling::Mean),
         ["cls_token" | "cls"] => Ok(Pooling::First),

@@ -1,8 +1,8 @@
 //! Memories to test with.
 
 use crate::{
-    ChatId, EmbeddedMemory, Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryState, MemoryText, Timestamp, TurnId,
-    UserId,
+    ChatId, EmbeddedMemory, Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryState, MemoryText,
+    Timestamp, TurnId, UserId,
 };
 use std::time::Duration;
 use uuid::Uuid;

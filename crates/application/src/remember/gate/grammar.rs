@@ -125,7 +125,8 @@ impl Grammar {
         words::ENGLISH.split_whitespace().for_each(|word| grammar.word_mut(word).english = true);
         for (rule, written) in rules::RULES.iter().enumerate() {
             for pattern in written.patterns {
-                let elements: Vec<Element> = pattern.split_whitespace().map(|element| grammar.element(element)).collect();
+                let elements: Vec<Element> =
+                    pattern.split_whitespace().map(|element| grammar.element(element)).collect();
                 grammar.patterns.push(Pattern { rule: u16::try_from(rule).unwrap_or(u16::MAX), elements });
             }
         }
@@ -146,7 +147,10 @@ impl Grammar {
     /// The bit of a class, nothing for one that there is not.
     pub(super) fn class(&self, name: &str) -> Classes {
         let index = self.class_names.iter().position(|known| *known == name);
-        index.and_then(|index| u32::try_from(index).ok()).and_then(|index| 1_u128.checked_shl(index)).unwrap_or_default()
+        index
+            .and_then(|index| u32::try_from(index).ok())
+            .and_then(|index| 1_u128.checked_shl(index))
+            .unwrap_or_default()
     }
 
     fn word_mut(&mut self, word: &str) -> &mut Word {
@@ -240,10 +244,20 @@ impl Grammar {
     }
 
     /// Calls `hit` with each pattern that matches at `at` in `sentence`, whose first word is `word`.
-    pub(super) fn matches(&self, word: Option<&Word>, sentence: &[Seen], at: usize, openers: usize, question: bool, mut hit: impl FnMut(&Pattern, usize)) {
+    pub(super) fn matches(
+        &self,
+        word: Option<&Word>,
+        sentence: &[Seen],
+        at: usize,
+        openers: usize,
+        question: bool,
+        mut hit: impl FnMut(&Pattern, usize),
+    ) {
         let mut try_all = |starts: &[u16]| {
             for pattern in starts.iter().filter_map(|index| self.patterns.get(usize::from(*index))) {
-                if let Some(end) = (Matcher { sentence, start: at, openers, question }).run(&pattern.elements, at, false) {
+                if let Some(end) =
+                    (Matcher { sentence, start: at, openers, question }).run(&pattern.elements, at, false)
+                {
                     hit(pattern, end);
                 }
             }
@@ -292,12 +306,14 @@ impl Matcher<'_> {
             Element::Before(set) => go(before.is_some_and(|before| before.gap.joins() && set.has(before))),
             Element::NotBefore(set) => go(!before.is_some_and(|before| before.gap.joins() && set.has(before))),
             Element::Comma => self.run(rest, at, true),
-            Element::Gap(most) => (0..=*most).find_map(|skip| {
-                (at + skip <= self.sentence.len()).then(|| self.run(rest, at + skip, true)).flatten()
-            }),
-            Element::One(set) => (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten(),
+            Element::Gap(most) => (0..=*most)
+                .find_map(|skip| (at + skip <= self.sentence.len()).then(|| self.run(rest, at + skip, true)).flatten()),
+            Element::One(set) => {
+                (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten()
+            }
             Element::Maybe(set) => {
-                let taken = (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten();
+                let taken =
+                    (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten();
                 taken.or_else(|| self.run(rest, at, loose))
             }
         }

@@ -76,7 +76,11 @@ struct Lead {
 impl Lead {
     /// Whether a text comes after a colon.
     fn hands_over(self) -> bool {
-        self.work || self.noun || self.speech || (self.loose && (self.points || self.language)) || (self.language && (self.words <= 4 || self.begins_language || self.points))
+        self.work
+            || self.noun
+            || self.speech
+            || (self.loose && (self.points || self.language))
+            || (self.language && (self.words <= 4 || self.begins_language || self.points))
     }
 
     /// Whether a text comes in the next lines.
@@ -175,7 +179,9 @@ fn comes_back(paragraph: &str) -> bool {
     let start: String = paragraph.trim_start().chars().take(40).collect();
     let tokens = Tokens::of(&start);
     let mut first = tokens.list().iter().take(3).map(|token| tokens.word(token));
-    first.next().is_some_and(|word| TABLES.returns.contains(&word)) || start.to_lowercase().starts_with("by the way") || start.to_lowercase().starts_with("a propósito")
+    first.next().is_some_and(|word| TABLES.returns.contains(&word))
+        || start.to_lowercase().starts_with("by the way")
+        || start.to_lowercase().starts_with("a propósito")
 }
 
 /// Adds pasted text in the ranges `own` of `prompt` to `foreign`.

@@ -136,7 +136,8 @@ impl<'a> Look<'a> {
     fn end_of_single(&mut self, open: usize, mark: char, before: char, next: char) -> Option<usize> {
         let inner = open + mark.len_utf8();
         let rest = self.text.get(inner..)?;
-        if before.is_alphanumeric() || !(next.is_alphanumeric() || matches!(next, '¿' | '¡' | '"' | '“' | '(' | '…')) {
+        if before.is_alphanumeric() || !(next.is_alphanumeric() || matches!(next, '¿' | '¡' | '"' | '“' | '(' | '…'))
+        {
             return None;
         }
         let elided = ELIDED.iter().any(|word| {
@@ -173,7 +174,8 @@ impl<'a> Look<'a> {
         }
         let text: &'a str = self.text;
         let rest = text.get(open..)?;
-        let close = rest.find(['\n', '>']).filter(|close| rest.get(*close..).is_some_and(|end| end.starts_with('>')))?;
+        let close =
+            rest.find(['\n', '>']).filter(|close| rest.get(*close..).is_some_and(|end| end.starts_with('>')))?;
         let name = rest.get(1..close)?.split([' ', '/']).next().unwrap_or_default();
         let tag = open + close + 1;
         if name.is_empty() || self.lone_tags.len() > MAX_LONE_TAGS || self.lone_tags.contains(&name) {

@@ -37,7 +37,8 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let grammar = grammar();
     let all = |names: &[&str]| names.iter().fold(0, |all, name| all | grammar.class(name));
     let claims: Vec<Classes> = CLAIMS.iter().map(|(class, _)| grammar.class(class)).collect();
-    let (english, portuguese): (Vec<&str>, Vec<&str>) = DERIVED.iter().copied().partition(|class| class.starts_with('e'));
+    let (english, portuguese): (Vec<&str>, Vec<&str>) =
+        DERIVED.iter().copied().partition(|class| class.starts_with('e'));
     Names {
         number: grammar.class("number"),
         year: grammar.class("year"),
@@ -67,13 +68,15 @@ pub(super) fn score(tokens: &Tokens, mut tell: impl FnMut(&str, i32)) -> i32 {
     let list = tokens.list();
     let beside = tokens.were_cut();
     let worth = if beside { STATEMENT_BESIDE_PASTE } else { STATEMENT };
-    let mut tally = Tally { told: vec![false; RULES.len()], claimed: vec![false; CLAIMS.len()], statement: worth, playing: false };
+    let mut tally =
+        Tally { told: vec![false; RULES.len()], claimed: vec![false; CLAIMS.len()], statement: worth, playing: false };
     let foreign = foreign_classes(grammar, names, tokens);
     let mut total = 0;
     let mut start = 0;
     let mut cut = tokens.begin_cut();
     while start < list.len() {
-        let end = list.iter().skip(start).position(|token| token.gap.ends_sentence()).map_or(list.len(), |at| start + at + 1);
+        let end =
+            list.iter().skip(start).position(|token| token.gap.ends_sentence()).map_or(list.len(), |at| start + at + 1);
         let sentence = Sentence::read(grammar, names, tokens, list.get(start..end).unwrap_or_default(), foreign, cut);
         cut = false;
         total += sentence.points(grammar, names, &mut tally, &mut tell);

@@ -71,19 +71,28 @@ pub(super) const ENGLISH: [(&str, &str); 4] = [
 /// Portuguese forms that the rules do not yield, by class of form.
 pub(super) const IRREGULAR: [(&str, &str); 12] = [
     ("life1", "prefiro odeio odeo dirijo possuo mantenho componho vivo exerco pertenco colho convivo rejo presido"),
-    ("habit1", "durmo visto sigo ouco meco leio creio faco dou saio venho produzo construo sinto rendo conheco passeio perco"),
-    ("task1", "quero posso devo consigo peco sei vejo ponho digo suponho descubro traduzo corrijo respondo vou consgo presiso"),
     (
-        "change_past",
-        "fiz fui tive vim dei pus trouxe",
+        "habit1",
+        "durmo visto sigo ouco meco leio creio faco dou saio venho produzo construo sinto rendo conheco passeio perco",
     ),
+    (
+        "task1",
+        "quero posso devo consigo peco sei vejo ponho digo suponho descubro traduzo corrijo respondo vou consgo presiso",
+    ),
+    ("change_past", "fiz fui tive vim dei pus trouxe"),
     ("life3", "prefere vive odeia mantem possui dirige"),
     ("habit3", "dorme veste ouve le faz da sai vem usa come bebe"),
     ("task3", "quer pode deve consegue precisa sabe ve"),
     ("life_ing", "fazendo morando"),
-    ("sse", "fosse fossem tivesse tivessem fizesse pudesse quisesse viesse desse soubesse estivesse dissesse houvesse visse pusesse"),
+    (
+        "sse",
+        "fosse fossem tivesse tivessem fizesse pudesse quisesse viesse desse soubesse estivesse dissesse houvesse visse pusesse",
+    ),
     ("elived", "taught led drove bred swam sang rode"),
-    ("eturned", "became grew bought sold lost won left found began got gave took bore broke fell had quit cut was born split woke married"),
+    (
+        "eturned",
+        "became grew bought sold lost won left found began got gave took bore broke fell had quit cut was born split woke married",
+    ),
     (
         "epast",
         "went did made said saw knew thought told came ran ate drank read wrote spoke slept felt kept met heard built brought taught wore flew paid spent stood understood tried asked used needed wanted",
@@ -109,13 +118,15 @@ pub(super) fn conjugate_all(mut take: impl FnMut(&str, &str)) {
 }
 
 fn plain(word: &str) -> String {
-    word.chars().map(|char| match char {
-        'ç' => 'c',
-        'ô' => 'o',
-        'í' => 'i',
-        'ê' => 'e',
-        other => other,
-    }).collect()
+    word.chars()
+        .map(|char| match char {
+            'ç' => 'c',
+            'ô' => 'o',
+            'í' => 'i',
+            'ê' => 'e',
+            other => other,
+        })
+        .collect()
 }
 
 fn conjugate_portuguese(class: &str, infinitive: &str, take: &mut impl FnMut(&str, &str)) {

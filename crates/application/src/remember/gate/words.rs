@@ -20,7 +20,10 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
     ("gente", "gente nos"),
     ("text", super::pasted::TEXT_NOUNS),
     ("lang", super::pasted::LANGUAGES),
-    ("self", "i im i'm i've ive i'd i'll my mine myself me we our ours us eu mim comigo meu minha meus minhas nosso nossa nossos nossas sou"),
+    (
+        "self",
+        "i im i'm i've ive i'd i'll my mine myself me we our ours us eu mim comigo meu minha meus minhas nosso nossa nossos nossas sou",
+    ),
     // Being.
     ("sou", "sou somos"),
     ("era", "era fui eramos fomos"),
@@ -35,10 +38,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          always never usually often also only just really still already currently actually now mostly generally rarely hardly sometimes normally typically honestly \
          absolutely kinda sorta literally currently basically recently both all mainly personally do don't dont didn't cant can't cannot won't",
     ),
-    (
-        "article",
-        "o a os as um uma uns umas the an a some any",
-    ),
+    ("article", "o a os as um uma uns umas the an a some any"),
     (
         "det",
         "o os as um uma no na nos nas do da dos das ao aos pelo pela este esse aquele esta essa aquela cada todo toda qualquer meu minha seu sua em de por para com sem num numa pro pra neste nesse nessa nesta \
@@ -333,7 +333,9 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          ligacao reply comment post story reel caption spelling handwriting",
     ),
     // What everybody has, and speaks of as part of a life.
-    ("common", "job trabalho work emprego salario salary house casa home quarto room cozinha kitchen banheiro bathroom cabelo hair pele \
+    (
+        "common",
+        "job trabalho work emprego salario salary house casa home quarto room cozinha kitchen banheiro bathroom cabelo hair pele \
          skin cabeca head mao maos hand hands olho olhos eye eyes vida life dia day dinheiro money nome name mundo world heart \
          nose back neck knee throat stomach barriga nariz garganta costas pescoco joelho pe pes foot feet leg perna arm braco \
          ankle tooth teeth dente dentes gengiva unha unhas nails sono sleep voice voz tongue lingua finger fingers toe toes dedo \
@@ -343,15 +345,25 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          lungs pulmao bexiga breath halito sweat suor blood sangue appetite apetite posture postura mood humor energy energia \
          focus foco memory concentration concentracao motivation motivacao confidence confianca weekend desk mesa chair bedroom \
          driveway relationship relacionamento future futuro past passado shape forma shoe size tamanho budget orcamento poupanca \
-         bills contas expenses gastos paycheck credit score wages"),
-    ("kind_of_prof", "engenheiro engenheira medico medica enfermeiro enfermeira professor professora advogado advogada dentista programador programadora dev desenvolvedor desenvolvedora designer motorista autonomo dono dona mae pai pessoa alguem estudante aluno \
-        nurse teacher engineer doctor lawyer developer programmer student parent mother father mom mum dad freelancer beginner someone somebody person woman man vegetarian vegan founder owner pilot chef driver farmer treasurer user fan"),
+         bills contas expenses gastos paycheck credit score wages",
+    ),
+    (
+        "kind_of_prof",
+        "engenheiro engenheira medico medica enfermeiro enfermeira professor professora advogado advogada dentista programador programadora dev desenvolvedor desenvolvedora designer motorista autonomo dono dona mae pai pessoa alguem estudante aluno \
+        nurse teacher engineer doctor lawyer developer programmer student parent mother father mom mum dad freelancer beginner someone somebody person woman man vegetarian vegan founder owner pilot chef driver farmer treasurer user fan",
+    ),
     // Time.
     ("unit", "anos ano meses mes semanas years year months yrs yr decades"),
-    ("num", "dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte trinta quarenta cinquenta sessenta setenta oitenta two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy eighty"),
+    (
+        "num",
+        "dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte trinta quarenta cinquenta sessenta setenta oitenta two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy eighty",
+    ),
     ("every", "todo toda todos todas every each daily diariamente weekly"),
-    ("day", "dia dias manha manhas tarde noite noites semana segunda segundas terca tercas quarta quartas quinta quintas sexta sextas sabado sabados domingo domingos mes ano day days morning mornings night nights evening evenings week weeks weekend weekends weekday monday mondays tuesday tuesdays \
-        wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday sundays month year summer winter ferias"),
+    (
+        "day",
+        "dia dias manha manhas tarde noite noites semana segunda segundas terca tercas quarta quartas quinta quintas sexta sextas sabado sabados domingo domingos mes ano day days morning mornings night nights evening evenings week weeks weekend weekends weekday monday mondays tuesday tuesdays \
+        wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday sundays month year summer winter ferias",
+    ),
     ("standing", "sempre nunca jamais always never"),
     // How to answer.
     (
@@ -369,22 +381,68 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "remember",
         "lembre lembra lembres guarde guarda guardes anote anota anotes grave grava memorize memoriza registre registra salve salva salvar fixe decore remember note memorize memorise save store jot",
     ),
-    ("forget", "esqueca esquece esquecas apague apaga apagues delete remove remova desconsidere desconsidera cancela cancele tira forget erase drop disregard scratch ignore ignora"),
+    (
+        "forget",
+        "esqueca esquece esquecas apague apaga apagues delete remove remova desconsidere desconsidera cancela cancele tira forget erase drop disregard scratch ignore ignora",
+    ),
     // Supposing and playing.
-    ("suppose", "imagine imagina imaginemos imaginem suponha suponhamos supondo supor suppose supposing hypothetically hipoteticamente digamos pretend finja finge fingir assume presume pretending"),
+    (
+        "suppose",
+        "imagine imagina imaginemos imaginem suponha suponhamos supondo supor suppose supposing hypothetically hipoteticamente digamos pretend finja finge fingir assume presume pretending",
+    ),
     (
         "play",
         "finja finge fingir fingindo simule simula simular interprete interpreta roleplay role-play rpg larp personagem persona monologo conto cronica soneto poema poesia fanfic narrador historia roteiro monologue story poem diario diary sonnet haiku fanfic character narrator screenplay limerick ballad novella skit improv dnd \
          brincar pretend improvise improvisar vilao villain pirata pirate wizard mago detetive detective",
     ),
-    ("laugh", "kkk kkkk kkkkk kkkkkk kkkkkkk rs rsrs rsrsrs haha hahaha hahahaha lol lmao rofl jk brincadeira brinks zoeira zueira kidding joke piada sarcasm"),
+    (
+        "laugh",
+        "kkk kkkk kkkkk kkkkkk kkkkkkk rs rsrs rsrsrs haha hahaha hahahaha lol lmao rofl jk brincadeira brinks zoeira zueira kidding joke piada sarcasm",
+    ),
 ];
 
 /// Classes of verb forms, see `verbs`.
 pub(super) const DERIVED: &[&str] = &[
-    "life1", "life_past", "life_we", "life3", "life_ing", "life_was", "life_inf", "habit1", "habit_past", "habit_we", "habit3", "habit_ing", "habit_was", "habit_inf", "task1", "task_past",
-    "task_we", "task3", "task_ing", "turn_past", "turn_we", "turn3", "turn_ing", "turn_inf", "change_past", "sse", "elife", "elife_ing", "elifed", "ehabit", "ehabit_ing", "ehabitd", "etask",
-    "etask_ing", "etaskd", "eturn", "eturn_ing", "eturnd", "elived", "epast",
+    "life1",
+    "life_past",
+    "life_we",
+    "life3",
+    "life_ing",
+    "life_was",
+    "life_inf",
+    "habit1",
+    "habit_past",
+    "habit_we",
+    "habit3",
+    "habit_ing",
+    "habit_was",
+    "habit_inf",
+    "task1",
+    "task_past",
+    "task_we",
+    "task3",
+    "task_ing",
+    "turn_past",
+    "turn_we",
+    "turn3",
+    "turn_ing",
+    "turn_inf",
+    "change_past",
+    "sse",
+    "elife",
+    "elife_ing",
+    "elifed",
+    "ehabit",
+    "ehabit_ing",
+    "ehabitd",
+    "etask",
+    "etask_ing",
+    "etaskd",
+    "eturn",
+    "eturn_ing",
+    "eturnd",
+    "elived",
+    "epast",
 ];
 
 /// Classes of words that no table has, by how they end: the ending, the class, how many letters there are at least.
@@ -428,7 +486,8 @@ pub(super) const ENGLISH: &str = "the i is of and to in for you my it that on wi
 would should could there just like so up out get has had been will who than then never always please does did";
 
 /// Classes that only words of one language are in, besides those of verbs: an English prompt has none of the former, a Portuguese one none of the latter.
-pub(super) const PORTUGUESE_CLASSES: [&str; 12] = ["eu", "mim", "meu", "gente", "sou", "era", "estou", "tenho", "past1", "sse", "inf", "ger"];
+pub(super) const PORTUGUESE_CLASSES: [&str; 12] =
+    ["eu", "mim", "meu", "gente", "sou", "era", "estou", "tenho", "past1", "sse", "inf", "ger"];
 pub(super) const ENGLISH_CLASSES: [&str; 10] = ["i", "im", "ive", "ill", "we", "my", "me", "aux", "eing", "eed"];
 
 /// Classes of words by what they look like.
@@ -437,7 +496,9 @@ pub(super) const FOUND: [&str; 4] = ["number", "year", "capital", "new"];
 /// Whether a text has words in which people speak of themselves.
 pub(super) fn speaks_of_self(text: &str) -> bool {
     let grammar = grammar();
-    let own = CLAIMS.iter().fold(grammar.class("trait") | grammar.class("self"), |own, (class, _)| own | grammar.class(class));
+    let own = CLAIMS
+        .iter()
+        .fold(grammar.class("trait") | grammar.class("self"), |own, (class, _)| own | grammar.class(class));
     let tokens = super::tokens::Tokens::of(text);
     tokens.list().iter().any(|token| grammar.word(tokens.word(token)).is_some_and(|word| word.classes & own != 0))
 }
