@@ -5,7 +5,7 @@ use super::tokens::{Token, Tokens};
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
 /// Verbs that ask for work on a text and hardly for anything else.
-const WORK_VERBS: &str = "traduza traduz traduzir traduzam traduzes traduzires traduzi translate translating spellcheck verta verter corrija corrige corrigir corriges \
+const WORK_VERBS: &str = "traduza traduz traduzir traduzam traduzes traduzires traduzi translate translating verte render spellcheck verta verter corrija corrige corrigir corriges \
 corrijam correct proofread revise revisa revisar reveja rever resuma resumir resumes resumam sintetize sintetiza sintetizar summarise summarize \
 summarising summarizing reescreva reescreve reescrever reescreves rewrite rephrase reword paraphrase parafraseie parafraseia parafrasear conjugue transcreva punctuate extract extraia extrai extrair condense condensa condensar tighten shorten refatora refactor \
 transcrever transcribe tldr tl translation traducao classifique classifica classificar classify";
@@ -16,19 +16,19 @@ analyse analyze analise analisa analisar explain explique explica explicar inter
 comment comente comenta comentar grade convert converta converte converter format formate formata extract extraia extrai extrair identify identifique \
 identifica adapt adapte adapta simplify simplifique simplifica shorten encurte encurta passe passa passar coloque coloca poe bota deixe deixa turn make \
 put read leia le lê count conte conta rate describe descreva categorize categorise label rotule \
-ajuste ajusta arrume arruma arrumar confira confere conferir verifique verifica tidy clean correct acha ache encontre encontra find mean means significa quer finish termine expand expanda right wrong certo certa correto correta errado natural";
+ajuste ajusta arrume arruma arrumar confira confere conferir verifique verifica tidy clean correct acha ache encontre encontra find mean means significa quer finish termine expand expanda add adicione coloque make right wrong certo certa correto correta errado natural";
 
 /// Nouns for a text.
 pub(super) const TEXT_NOUNS: &str = "texto textos text frase frases sentence sentences paragrafo paragraph paragraphs paragrafos email emails e-mail mail carta letter review reviews resenha \
 comentario comment comentarios comments artigo article mensagem mensagens message messages msg tweet post letra lyrics conversa conversation dialogo dialogue \
 transcript transcricao documento document trecho passage excerpt poema poem redacao essay abstract notas depoimento testimonial anuncio ad citacao \
-quote quotation fala line lines linha verso verses verse historia story conto input entrada snippet trechos bilhete nota log logs chat memo diario diary \
+quote quotation fala line lines linha linhas verso verses verse historia story conto input entrada snippet trechos bilhete nota log logs chat memo diario diary \
 estrofe stanza legenda caption questao exercise exercicio enunciado codigo code descricao description paragrafo relato relatorio report statement biografia discurso speech \
 cv curriculo bio introducao intro rascunho draft oracao expressao expression prompt versao version zap virgula virgulas crase repeticao repeticoes ortografia pontuacao concordancia gramatica \
 acentos typos typo commas comma grammar spelling punctuation wording discurso gist takeaways";
 
 /// Words that point at a text.
-const POINTERS: &str = "this these following below isto isso esse essa esses essas este esta estes estas seguinte seguintes abaixo baixo embaixo aqui here it it's";
+const POINTERS: &str = "dessa desse desta deste nessa nesse nesta neste disso disto this these following below isto isso esse essa esses essas este esta estes estas seguinte seguintes abaixo embaixo aqui here";
 
 /// Words that point back at a text.
 const POINTERS_BACK: &str = "above acima anterior this isso isto esse este essa esta cima that it";
@@ -36,6 +36,10 @@ const POINTERS_BACK: &str = "above acima anterior this isso isto esse este essa 
 /// Languages: what follows one in 'traduz pra inglês …' is the text.
 pub(super) const LANGUAGES: &str = "ingles portugues espanhol frances alemao italiano japones chines russo latim coreano arabe holandes english portuguese spanish french german italian japanese \
 chinese russian latin korean arabic dutch mandarin mandarim";
+
+/// Words that after a language do not begin a text.
+const AFTER_LANGUAGE: &str = "e and or ou o a os as the this these that esse essa este esta isso isto please por pfv pf favor pls using usando com with mantendo keeping mas but pra para for \
+from de do da pro into to keep mantenha formal informal britanico brasileiro britanica europeu brasileira americano british american and";
 
 /// Words with which an author comes back after a paste.
 const RETURNS: &str = "btw alias ps obs nb proposito by-the-way anyway also tambem lembre lembra remember thanks obrigado obrigada valeu please pls favor";
@@ -51,6 +55,8 @@ const AUTHOR: &str = "eu i me mim vc voce you ja i've";
 const MAX_LEADS: usize = 200;
 /// How much text before a colon, and of a line, is looked at, in bytes.
 const LEAD_BYTES: usize = 240;
+/// Within how many words of a sentence an ordering verb stands that is common also elsewhere.
+const LOOSE_WITHIN: usize = 5;
 /// How short a last paragraph that hands over what stands above is, and how long that is at least, in bytes.
 const BACK_MAX_BYTES: usize = 300;
 const ABOVE_MIN_BYTES: usize = 80;
@@ -140,10 +146,10 @@ fn lead(text: &str) -> Lead {
     let mut lead = Lead::default();
     let mut before = 0;
     lead.words = tokens.list().len();
-    for token in tokens.list() {
+    for (index, token) in tokens.list().iter().enumerate() {
         let flags = flags(&tokens, token);
         lead.work |= flags & WORK != 0;
-        lead.loose |= flags & (LOOSE | WORK) != 0;
+        lead.loose |= flags & WORK != 0 || (flags & LOOSE != 0 && index < LOOSE_WITHIN);
         lead.noun |= flags & NOUN != 0;
         lead.points |= flags & POINTS != 0;
         lead.points_back |= flags & BACK != 0;

@@ -20,6 +20,7 @@ struct Names {
     det: Classes,
     aux: Classes,
     pronoun: Classes,
+    common: Classes,
     noun: Classes,
     before_verb: Classes,
     asks: Classes,
@@ -47,6 +48,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
         det: grammar.class("det"),
         aux: grammar.class("aux"),
         pronoun: all(&["i", "we"]),
+        common: all(&["thing", "text", "common", "relative"]),
         noun: grammar.class("noun1"),
         before_verb: all(&["eu", "adv", "not", "link", "self"]),
         asks: all(&["ask", "aux"]),
@@ -130,7 +132,7 @@ impl<'a> Sentence<'a> {
             let text = tokens.word(token);
             let word = grammar.word(text).or_else(|| text.strip_suffix("'s").and_then(|text| grammar.word(text)));
             let mut classes = word.map_or_else(|| unknown(names, text), |word| word.classes) & !foreign;
-            if token.capital && index > 0 && classes & names.claiming == 0 {
+            if token.capital && index > 0 && classes & (names.claiming | names.common) == 0 {
                 classes |= names.capital;
             }
             if let Some(before) = seen.last().filter(|before| before.gap.joins()) {
@@ -182,9 +184,13 @@ impl<'a> Sentence<'a> {
                     Effect::Against(_) => {}
                     Effect::Empty | Effect::Idle => {
                         states &= rule.effect == Effect::Empty;
+                        tell(rule.about, 0);
                         empty.get_mut(at..end).into_iter().flatten().for_each(|empty| *empty = true);
                     }
-                    Effect::Plain => states = false,
+                    Effect::Plain => {
+                        states = false;
+                        tell(rule.about, 0);
+                    }
                     Effect::Fable => {
                         let comma = self.seen.iter().skip(end).position(|seen| seen.gap.has(Gap::COMMA));
                         let until = comma.map_or(self.seen.len(), |comma| end + comma + 1);

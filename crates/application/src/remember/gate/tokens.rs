@@ -150,6 +150,7 @@ impl Tokens {
                         '-' if before.is_alphanumeric() && next.is_alphanumeric() => Gap::HYPHEN,
                         ',' => Gap::COMMA,
                         ':' => Gap::COLON,
+                        '.' if next.is_alphanumeric() => Gap::DASH,
                         '.' | ';' | '!' | '…' => Gap::STOP,
                         '?' => Gap::QUESTION,
                         '\n' => Gap::LINE,

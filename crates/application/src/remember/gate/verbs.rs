@@ -13,7 +13,7 @@ pub(super) const PORTUGUESE: [(&str, &str); 5] = [
          programar cultivar praticar treinar malhar pedalar meditar curtir apreciar trabalhar estagiar advogar exercer empreender conviver hospedar criar cuidar \
          cursar pesquisar tocar cozinhar atender comandar presidir dirigir mentorar clinicar pertencer amar gostar tolerar suportar aguentar fumar \
          plantar colher pescar velejar surfar nadar correr lutar remar acampar bordar costurar tricotar pintar desenhar esculpir fotografar compor \
-         jejuar rezar votar militar sonhar toco alugar dividir acordar evitar manter possuir estudar ensinar palestrar orientar mestrar doutorar mexer \
+         jejuar rezar votar militar alugar dividir acordar evitar manter possuir estudar ensinar palestrar orientar mestrar doutorar mexer \
          faturar freelar operar pilotar navegar embarcar patinar escalar dispensar recusar rejeitar",
     ),
     (
@@ -25,10 +25,10 @@ pub(super) const PORTUGUESE: [(&str, &str); 5] = [
     ),
     (
         "task",
-        "precisar querer poder dever conseguir tentar achar pensar imaginar supor desejar esperar perguntar pedir agradecer encontrar resolver instalar configurar centralizar \
+        "precisar querer poder dever  tentar achar pensar imaginar supor desejar esperar perguntar pedir agradecer encontrar resolver instalar configurar centralizar \
          converter calcular mandar enviar colocar botar traduzir formatar adicionar remover corrigir melhorar explicar dizer responder limpar \
-         saber ver ir contar buscar procurar mostrar descobrir declarar emitir solicitar recuperar exportar importar carregar baixar criar atualizar converter juntar \
-         separar ligar desligar perguntar contar pôr chamar escrever saber lembrar cobrar aplicar subir testar plantar cozinhar organizar compro tratar recomendar",
+         saber ver ir  buscar    declarar emitir solicitar recuperar exportar importar carregar baixar criar atualizar converter juntar \
+         separar ligar desligar perguntar  pôr   saber  cobrar aplicar subir testar plantar cozinhar    ",
     ),
     (
         "turn",

@@ -20,10 +20,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
     ("gente", "gente nos"),
     ("text", super::pasted::TEXT_NOUNS),
     ("lang", super::pasted::LANGUAGES),
-    (
-        "self",
-        "i im i'm i've ive i'd i'll my mine myself me we our ours us eu mim comigo meu minha meus minhas nosso nossa nossos nossas sou",
-    ),
+    ("self", "i im i'm i've ive i'd i'll my mine myself me we our ours us eu mim comigo meu minha meus minhas nosso nossa nossos nossas sou"),
     // Being.
     ("sou", "sou somos"),
     ("era", "era fui eramos fomos"),
@@ -38,7 +35,10 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          always never usually often also only just really still already currently actually now mostly generally rarely hardly sometimes normally typically honestly \
          absolutely kinda sorta literally currently basically recently both all mainly personally do don't dont didn't cant can't cannot won't",
     ),
-    ("article", "o a os as um uma uns umas the an a some any"),
+    (
+        "article",
+        "o a os as um uma uns umas the an a some any",
+    ),
     (
         "det",
         "o os as um uma no na nos nas do da dos das ao aos pelo pela este esse aquele esta essa aquela cada todo toda qualquer meu minha seu sua em de por para com sem num numa pro pra neste nesse nessa nesta \
@@ -131,7 +131,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "greet",
         "oi ola oie opa eai alo bom boa dia tarde noite noites hi hello hey yo hiya morning evening afternoon good tchau ate logo bye goodbye cya obrigado obrigada obrigadinho obg brigado brigada valeu vlw thanks thank thx ty cheers \
          ok okay okey blz beleza certo claro sim nao yes no yep nope yeah yup sure perfeito perfect great otimo legal cool nice show top massa kkk kkkk kkkkk kkkkkk haha hahaha rs lol lmao tudo bem td tranquilo joia viva tks \
-         entendi got it understood awesome amazing brilliant lovely wonderful please pfv porfavor prazer ajudou ajuda lot helped helpful welcome that's all viva jaja e ai you voce vc tu muito demais mesmo very much so eita nossa uau wow well hmm hm uh",
+         entendi got it understood awesome amazing brilliant lovely wonderful please pfv porfavor prazer ajudou ajuda lot helped helpful welcome that's all viva jaja e ai you voce vc tu muito demais mesmo very much so eita nossa uau wow well hmm hm uh querido querida amigo adorei amei volta buddy congrats parabens loved otimo arrasou friend mate",
     ),
     // People.
     (
@@ -174,6 +174,8 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          orthodontist acquaintance pal date situationship ex-wife ex-husband ex-boyfriend ex-girlfriend ceo cto supplier vendor \
          officemate flatmate's neighbours' interviewer hr",
     ),
+    // What exam questions count.
+    ("counter", "laranja laranjas maca macas bola bolas moeda moedas dado dados carta cartas bala balas reais real litros litro kg metros apple apples orange oranges ball balls coin coins die dice card cards marbles candies dollars dollar bucks pounds euros liters litres meters"),
     // Somebody who is talked of.
     (
         "other",
@@ -252,26 +254,25 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "favorito favorita favoritos favoritas preferido preferida predileto predileta favorite favourite fave pronouns pronomes aniversario birthday anniversary signo time meta sonho objetivo goal dream dreams hobby hobbies passatempo paixao alergia alergias nome apelido nickname \
          idade religiao dieta diet rotina routine estilo hometown allergies pronoun style blood sangue altura peso height lingua language idioma stack setup treino metabolismo mentality taste nacionalidade origem formacao especialidade specialty background commute native",
     ),
+    // What after 'I'm' says nothing lasting either.
+    ("filler", "aqui here back done just not so gonna about going off outta up down la parado sem pronto pronta certeza certo errado right wrong fine ok okay good great new all trying wondering looking getting having doing asking thinking feeling starting hoping guessing running waiting sitting talking testing debugging early halfway outside inside upstairs"),
     // What says nothing lasting.
     (
         "moment",
         "cansado cansada cansados exausto exausta morto morta fome sede sono dor frio calor pressa duvida duvidas problema \
          problemas dificuldade dificuldades erro curioso curiosa perdido perdida confuso confusa triste feliz chateado chateada \
-         bravo brava preso presa travado travada parado sem atrasado atrasada ressaca gripe gripado gripada resfriado resfriada \
-         reuniao preocupado preocupada nervoso nervosa ansioso animado animada entediado entediada ocupado ocupada pronto pronta \
-         certeza certo errado doente enjoado enjoada febre tpm tedio preguica raiva freaking panicking dying starving freezing \
-         crying craving losing tired exhausted hungry thirsty stuck bored lost confused curious sad happy upset late busy ready \
-         sure sorry afraid worried nervous excited sick ill hungover stressed drunk cold hot back here done wrong right fine ok \
-         okay good great glad aware interested unsure frustrated annoyed wondering looking trying getting having going asking \
-         thinking feeling doing starting hoping guessing about just not so gonna running waiting sitting talking testing \
-         debugging puto puta irritado irritada frustrado frustrada estressado estressada cheio cheia enrolado enrolada \
-         desesperado desesperada voltando indo saindo chegando correndo esperando comendo almocando jantando bebendo vendo \
-         tentando pensando querendo precisando testando rodando sentado sentada deitado deitada acordado acordada sonolento \
-         tonto tonta gripando tossindo espirrando constipado constipada pessimo pessima pirando surtando acabado acabada moido \
-         moida quebrado quebrada pissed mad angry furious irritated overwhelmed swamped broke wet soaked jetlagged sleepy groggy \
-         dizzy nauseous bloated sore congested early halfway outside inside upstairs standing lying watching listening eating \
-         drinking queuing heading leaving arriving stumped puzzled baffled unable missing debating blanking brainstorming outta \
-         thankful grateful tempted",
+         bravo brava preso presa travado travada atrasado atrasada ressaca gripe gripado gripada resfriado resfriada reuniao \
+         preocupado preocupada nervoso nervosa ansioso animado animada entediado entediada ocupado ocupada doente enjoado \
+         enjoada febre tpm tedio preguica raiva freaking panicking dying starving freezing crying craving losing tired exhausted \
+         hungry thirsty stuck bored lost confused curious sad happy upset late busy ready sure sorry afraid worried nervous \
+         excited sick ill hungover stressed drunk cold hot glad aware interested unsure frustrated annoyed puto puta irritado \
+         irritada frustrado frustrada estressado estressada cheio cheia enrolado enrolada desesperado desesperada voltando indo \
+         saindo chegando correndo esperando comendo almocando jantando bebendo vendo tentando pensando querendo precisando \
+         testando rodando sentado sentada deitado deitada acordado acordada sonolento tonto tonta gripando tossindo espirrando \
+         constipado constipada pessimo pessima pirando surtando acabado acabada moido moida quebrado quebrada pissed mad angry \
+         furious irritated overwhelmed swamped broke wet soaked jetlagged sleepy groggy dizzy nauseous bloated sore congested \
+         standing lying watching listening eating drinking queuing heading leaving arriving stumped puzzled baffled unable \
+         missing debating blanking brainstorming thankful grateful tempted torn hesitant",
     ),
     (
         "today",
@@ -322,20 +323,18 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          smoothie suco juice cerveja wine vinho iogurte yogurt kombucha kefir fermento yeast caramel frosting icing cobertura \
          recheio abacate avocado banana tomate tomato basil manjericao orquidea orchid suculenta succulent cacto cactus \
          samambaia fern gramado grass camiseta tshirt blusa sweater jaqueta casaco coat sapatos tenis sneakers botas meia socks \
-         bone hat oculos glasses relogio anel ring brinco mochila backpack bolsa purse guarda-chuva umbrella boarding pass \
+         bone hat oculos glasses relogio anel ring brinco mochila backpack  purse guarda-chuva umbrella boarding pass \
          embarque checkin reserva reservation booking airbnb onibus bus trem train metro subway uber taxi passagem fare \
          itinerary roteiro cobranca charge refund reembolso pix transferencia transfer saldo balance cheque check payment \
          pagamento parcela installment irpf declaracao return w2 fgts inss holerite payslip contracheque titulo certidao \
-         identidade licenca license placa plate multa fine nota grade grades notas quiz assignment tarefa task tarefas tasks \
+         identidade   placa plate multa fine nota grade grades notas quiz assignment tarefa task tarefas tasks \
          monografia artigo resumo seminario professor classmates chapter capitulo questao exercicio exercise playlist song \
          picture pictures imagem image screenshot avatar username nick nickname handle login subscription assinatura streak high \
          score save personagem delivery entrega encomenda parcel correio correios mail compra purchase warranty garantia call \
-         ligacao reply comment post story reel caption spelling handwriting",
+         ligacao reply comment post story reel caption spelling handwriting env id numero",
     ),
     // What everybody has, and speaks of as part of a life.
-    (
-        "common",
-        "job trabalho work emprego salario salary house casa home quarto room cozinha kitchen banheiro bathroom cabelo hair pele \
+    ("common", "job trabalho work emprego salario salary house casa home quarto room cozinha kitchen banheiro bathroom cabelo hair pele \
          skin cabeca head mao maos hand hands olho olhos eye eyes vida life dia day dinheiro money nome name mundo world heart \
          nose back neck knee throat stomach barriga nariz garganta costas pescoco joelho pe pes foot feet leg perna arm braco \
          ankle tooth teeth dente dentes gengiva unha unhas nails sono sleep voice voz tongue lingua finger fingers toe toes dedo \
@@ -345,25 +344,27 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          lungs pulmao bexiga breath halito sweat suor blood sangue appetite apetite posture postura mood humor energy energia \
          focus foco memory concentration concentracao motivation motivacao confidence confianca weekend desk mesa chair bedroom \
          driveway relationship relacionamento future futuro past passado shape forma shoe size tamanho budget orcamento poupanca \
-         bills contas expenses gastos paycheck credit score wages",
-    ),
-    (
-        "kind_of_prof",
-        "engenheiro engenheira medico medica enfermeiro enfermeira professor professora advogado advogada dentista programador programadora dev desenvolvedor desenvolvedora designer motorista autonomo dono dona mae pai pessoa alguem estudante aluno \
-        nurse teacher engineer doctor lawyer developer programmer student parent mother father mom mum dad freelancer beginner someone somebody person woman man vegetarian vegan founder owner pilot chef driver farmer treasurer user fan",
-    ),
+         bills contas expenses gastos paycheck credit score wages building street neighbourhood"),
+    ("kind_of_prof", "engenheiro engenheira medico medica enfermeiro enfermeira professor professora advogado advogada dentista programador programadora dev desenvolvedor desenvolvedora designer motorista autonomo dono dona mae pai pessoa alguem estudante aluno \
+        nurse teacher engineer doctor lawyer developer programmer student parent mother father mom mum dad freelancer beginner someone somebody person woman man vegetarian vegan founder owner pilot chef driver farmer treasurer user fan apprentice trainee intern widow widower expat migrant refugee veteran vet pensioner retiree grandparent grandmother grandfather stepmother stepfather aunt uncle carer caregiver homemaker housewife househusband sahm
+ paramedic firefighter cop officer soldier marine sailor electrician plumber carpenter welder mechanic builder roofer mason painter tailor baker barista bartender waiter waitress cook butcher fisherman fishmonger farmer beekeeper gardener florist
+ architect designer illustrator photographer videographer filmmaker journalist reporter editor writer novelist poet translator interpreter librarian archivist historian philosopher linguist economist accountant bookkeeper auditor actuary banker trader broker realtor
+ dentist surgeon anaesthetist midwife pharmacist optician physio physiotherapist psychologist counsellor counselor therapist vet veterinarian biologist chemist physicist mathematician geologist astronomer statistician scientist researcher postdoc lecturer tutor
+ headteacher principal coach referee athlete runner cyclist swimmer climber dancer actor actress singer musician drummer guitarist bassist pianist violinist cellist composer conductor producer dj comedian magician
+ cleaner janitor caretaker receptionist secretary clerk cashier salesman saleswoman seller courier trucker cabbie conductor pilot steward stewardess sysadmin devops tester analyst consultant contractor entrepreneur landlord tenant homeowner
+ treasurer chair chairman secretary mayor councillor priest pastor imam rabbi nun monk deacon chaplain goalkeeper defender striker newbie novice learner speaker immigrant foreigner citizen resident
+ aprendiz estagiario estagiaria viuvo viuva imigrante refugiado veterano aposentado pensionista avo cuidador cuidadora bombeiro policial soldado militar marinheiro encanador pedreiro carpinteiro soldador mecanico pintor alfaiate costureira padeiro confeiteira confeiteiro
+ cozinheiro cozinheira garcom garconete acougueiro pescador agricultor agricultora apicultor jardineiro florista arquiteto arquiteta fotografo fotografa jornalista escritor escritora poeta tradutor tradutora interprete bibliotecario bibliotecaria historiador filosofo linguista
+ economista contador contadora auditor bancario bancaria corretor corretora cirurgiao cirurgia anestesista parteira farmaceutico farmaceutica fisioterapeuta psicologo psicologa terapeuta veterinario veterinaria biologo biologa quimico quimica fisico matematico geologo estatistico
+ cientista pesquisador pesquisadora tutor diretora diretor treinador treinadora arbitro atleta corredor corredora ciclista nadador bailarina bailarino ator atriz cantor cantora musico musicista baterista guitarrista baixista pianista violinista compositor maestro humorista
+ faxineira faxineiro diarista domestica porteiro zelador recepcionista secretaria secretario caixa vendedor vendedora entregador motoboy caminhoneiro caminhoneira taxista piloto comissario comissaria analista consultor consultora empreiteiro empreendedor empreendedora
+ tesoureiro sindico sindica vereador vereadora padre pastor freira goleiro goleira zagueiro iniciante leigo leiga aprendente falante cidadao cidada residente morador moradora imigrantes concurseiro vestibulando mestrando mestranda doutorando doutoranda bolsista leigos tatuador tatuadora manicure cabeleireiro cabeleireira barbeiro esteticista maquiador"),
     // Time.
     ("unit", "anos ano meses mes semanas years year months yrs yr decades"),
-    (
-        "num",
-        "dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte trinta quarenta cinquenta sessenta setenta oitenta two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy eighty",
-    ),
+    ("num", "dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte trinta quarenta cinquenta sessenta setenta oitenta two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy eighty"),
     ("every", "todo toda todos todas every each daily diariamente weekly"),
-    (
-        "day",
-        "dia dias manha manhas tarde noite noites semana segunda segundas terca tercas quarta quartas quinta quintas sexta sextas sabado sabados domingo domingos mes ano day days morning mornings night nights evening evenings week weeks weekend weekends weekday monday mondays tuesday tuesdays \
-        wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday sundays month year summer winter ferias",
-    ),
+    ("day", "dia dias manha manhas tarde noite noites semana segunda segundas terca tercas quarta quartas quinta quintas sexta sextas sabado sabados domingo domingos mes ano day days morning mornings night nights evening evenings week weeks weekend weekends weekday monday mondays tuesday tuesdays \
+        wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday sundays month year summer winter ferias"),
     ("standing", "sempre nunca jamais always never"),
     // How to answer.
     (
@@ -375,30 +376,27 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
     (
         "about_answers",
         "resposta respostas resposta emoji emojis explicacao explicacoes markdown listas lista bullet bullets topicos exemplos exemplo ingles portugues formal informal tom linguagem codigo comentarios unidades metrico medidas desculpa desculpas introducao resumo ironia girias elogios \
-         answers answer replies reply response responses emoji emojis explanations explanation examples metric units english spelling tone prose jargon apologies apology disclaimers disclaimer bullets lists headings exclamation compliments praise small-talk sentences paragraphs",
+         answers answer replies reply response responses emoji emojis explanations explanation examples metric units english spelling tone prose jargon apologies apology disclaimers disclaimer bullets lists headings exclamation compliments praise small-talk sentences paragraphs spoiler spoilers",
+    ),
+    // Manners of answering that people have enough of.
+    (
+        "manner",
+        "emoji emojis girias giria desculpa desculpas spoiler spoilers elogio elogios rodeio rodeios enrolacao asterisco asteriscos negrito negritos markdown travessao formalidade formalidades frescura floreio firula bajulacao sermao moralismo palavrao tabelas \
+         apologies apology disclaimer disclaimers exclamation exclamations compliments praise jargon small-talk smalltalk fluff lectures lecturing caveats hedging flattery slang swearing euphemisms cliches filler pleasantries formalities bullets headings bold dashes em-dashes tables",
     ),
     (
         "remember",
         "lembre lembra lembres guarde guarda guardes anote anota anotes grave grava memorize memoriza registre registra salve salva salvar fixe decore remember note memorize memorise save store jot",
     ),
-    (
-        "forget",
-        "esqueca esquece esquecas apague apaga apagues delete remove remova desconsidere desconsidera cancela cancele tira forget erase drop disregard scratch ignore ignora",
-    ),
+    ("forget", "esqueca esquece esquecas apague apaga apagues delete remove remova desconsidere desconsidera cancela cancele tira forget erase drop disregard scratch ignore ignora"),
     // Supposing and playing.
-    (
-        "suppose",
-        "imagine imagina imaginemos imaginem suponha suponhamos supondo supor suppose supposing hypothetically hipoteticamente digamos pretend finja finge fingir assume presume pretending",
-    ),
+    ("suppose", "imagine imagina imaginemos imaginem suponha suponhamos supondo supor suppose supposing hypothetically hipoteticamente digamos pretend finja finge fingir assume presume pretending"),
     (
         "play",
         "finja finge fingir fingindo simule simula simular interprete interpreta roleplay role-play rpg larp personagem persona monologo conto cronica soneto poema poesia fanfic narrador historia roteiro monologue story poem diario diary sonnet haiku fanfic character narrator screenplay limerick ballad novella skit improv dnd \
          brincar pretend improvise improvisar vilao villain pirata pirate wizard mago detetive detective",
     ),
-    (
-        "laugh",
-        "kkk kkkk kkkkk kkkkkk kkkkkkk rs rsrs rsrsrs haha hahaha hahahaha lol lmao rofl jk brincadeira brinks zoeira zueira kidding joke piada sarcasm",
-    ),
+    ("laugh", "kkk kkkk kkkkk kkkkkk kkkkkkk rs rsrs rsrsrs haha hahaha hahahaha lol lmao rofl jk brincadeira brinks zoeira zueira kidding joke piada sarcasm"),
 ];
 
 /// Classes of verb forms, see `verbs`.
@@ -475,14 +473,15 @@ pub(super) const ENDINGS: &[(&str, &str, usize)] = &[
     ("aria", "cond", 6),
     ("eria", "cond", 6),
     ("iria", "cond", 6),
+    ("est", "sup", 6),
     ("mente", "adv", 7),
     ("ly", "adv", 5),
 ];
 
 /// Words that show in which language a text is, and are none of the other's.
-pub(super) const PORTUGUESE: &str = "que de nao e os um uma em na pra para com por se mais voce vc meu minha qual isso esse essa da dos das ao tem ta foi ser sao tambem mas ou como quando onde pelo pela eu sou estou \
+pub(super) const PORTUGUESE: &str = "mim comigo fui era tava vou vai gente cada todo toda dia ano anos meus minhas nosso nossa la porque tambem melhor posso quem que de nao e os um uma em na pra para com por se mais voce vc meu minha qual isso esse essa da dos das ao tem ta foi ser sao tambem mas ou como quando onde pelo pela eu sou estou \
 tenho nos muito ja so ele ela eles seu sua este esta aqui ate sem sobre pro num numa quero preciso posso moro gosto depois agora hoje sempre nunca favor porque pq oq tou ha faz fazer ter";
-pub(super) const ENGLISH: &str = "the i is of and to in for you my it that on with be this have what how can not i'm i've don't im are was what's it's your we our me they he she his her their from at by an or if but about when which \
+pub(super) const ENGLISH: &str = "too much more some any yes want need know make made work live like been being still because since after before where why who their these those here there very all no not each every other the i is of and to in for you my it that on with be this have what how can not i'm i've don't im are was what's it's your we our me they he she his her their from at by an or if but about when which \
 would should could there just like so up out get has had been will who than then never always please does did";
 
 /// Classes that only words of one language are in, besides those of verbs: an English prompt has none of the former, a Portuguese one none of the latter.
