@@ -29,6 +29,8 @@ check: protoc ## Formatting, lints and the arrows between crates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(MAKE) --no-print-directory arrows
+	python3 tests/memory/check.py >/dev/null
+	python3 tests/memory/recall/check.py >/dev/null
 
 arrows: # Which crate may depend on which
 	cargo run --quiet -p palavra-e2e --bin arrows

@@ -137,7 +137,7 @@ async fn a_new_memory_whose_id_is_there_is_left(port: Memories) {
     let fresh = new(memory(user, "fresh"));
     let written = change(&port, user, &[again(there.id), fresh.clone(), again(gone.id)]).await.unwrap().unwrap();
     let fresh = Memory { revision: 1, ..fresh };
-    assert_eq!(written, [fresh.clone()]);
+    assert_eq!(written, std::slice::from_ref(&fresh));
     assert_eq!(stored(&port, &there).await.as_ref(), Some(&there));
     assert_eq!(stored(&port, &gone).await, None);
     assert_eq!(ids(&all(&port, user).await), ids([&there, &fresh]));
@@ -187,7 +187,7 @@ async fn one_old_revision_stops_all(port: Memories) {
     // What was read before another change is old, too.
     let (known, new) = known(&port).await;
     let [a, b, c] = known;
-    let changed = change(&port, new.user_id, &[b.clone()]).await.unwrap().unwrap();
+    let changed = change(&port, new.user_id, std::slice::from_ref(&b)).await.unwrap().unwrap();
     let late = [new.clone(), a.clone(), b];
     assert_form!(change(&port, new.user_id, &late).await, Err(StoreError::Stale(Entity::Memory)));
     untouched(&port, &[a, changed.into_iter().next().unwrap(), c], &new).await;
