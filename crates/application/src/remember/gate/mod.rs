@@ -32,11 +32,6 @@ pub(crate) fn may_hold(prompt: &str) -> bool {
     score::passes(&read(prompt))
 }
 
-#[cfg(not(feature = "x"))]
-pub fn points(prompt: &str) -> i32 {
-    score::score(&read(prompt), |_, _| {})
-}
-
 fn read(prompt: &str) -> Tokens {
     let own = own_words(prompt);
     let ranges = ends(prompt, &own);

@@ -37,10 +37,6 @@ const POINTERS_BACK: &str = "above acima anterior this isso isto esse este essa 
 pub(super) const LANGUAGES: &str = "ingles portugues espanhol frances alemao italiano japones chines russo latim coreano arabe holandes english portuguese spanish french german italian japanese \
 chinese russian latin korean arabic dutch mandarin mandarim";
 
-/// Words that after a language do not begin a text.
-const AFTER_LANGUAGE: &str = "e and or ou o a os as the this these that esse essa este esta isso isto please por pfv pf favor pls using usando com with mantendo keeping mas but pra para for \
-from de do da pro into to keep mantenha formal informal britanico brasileiro britanica europeu brasileira americano british american and";
-
 /// Words with which an author comes back after a paste.
 const RETURNS: &str = "btw alias ps obs nb proposito by-the-way anyway also tambem lembre lembra remember thanks obrigado obrigada valeu please pls favor";
 

@@ -4,7 +4,7 @@ use super::grammar::{Classes, Grammar, Seen, Word, grammar};
 use super::rules::{CLAIMS, Effect, RULES, Rule, STATEMENT, STATEMENT_BESIDE_PASTE, THRESHOLD};
 use super::tokens::{Gap, Token, Tokens};
 use super::words::{DERIVED, ENDINGS, ENGLISH_CLASSES, PORTUGUESE_CLASSES};
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 /// Whether the words claim something that may last.
 pub(super) fn passes(tokens: &Tokens) -> bool {
@@ -163,7 +163,8 @@ impl<'a> Sentence<'a> {
         let mut real = self.seen.len();
         let mut against = 0;
         let mut held_against: Vec<usize> = Vec::new();
-        let mut fable = usize::MAX..0;
+        // Empty, and every beginning is before its own.
+        let mut fable = Range { start: usize::MAX, end: 0 };
         let (mut plays, mut role, mut void) = (false, false, false);
         let mut states = !(self.question || self.greets || self.cut) && self.seen.len() > 1;
         for at in 0..self.seen.len() {
