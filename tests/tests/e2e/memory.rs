@@ -134,7 +134,9 @@ async fn two_prompts_at_once_say_one_thing_once() -> Result<()> {
             ana.ask("", &place, "sim/fast"),
             ana.ask("", &place, "sim/fast")
         );
-        (one?, other?, third?);
+        for answer in [one, other, third] {
+            answer?;
+        }
         idle(&server).await?;
         assert_eq!(texts(&ana).await?, [format!("Mora em Cidade{round}")]);
     }

@@ -96,7 +96,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 /// not be on any disk when it was deleted: texts, spans and vectors.
 fn remembered(user: UserId) -> (Vec<EmbeddedMemory>, Vec<Vec<u8>>) {
     let (mut memories, mut secrets): (Vec<EmbeddedMemory>, _) = (Vec::new(), Vec::new());
-    for (index, number) in (0_i64..).zip([1.234_567_9_f32, 2.345_678_9, 3.456_789_1]) {
+    for (index, number) in (0_i64..).zip([1.234_567_9_f32, 2.345_678_9, 3.456_789]) {
         let (text, said) = (format!("canary-{index}-secret-place"), format!("span-{index}-secret-words"));
         let mut row = row(user, &text);
         if let Some(newer) = memories.last() {

@@ -209,7 +209,7 @@ pub(crate) async fn a_bucket_of_the_first_layout_is_brought_to_the_present_one()
     let options = options("layouts").await;
     let user = user_id();
     let rows: Vec<_> = ["one", "two"].map(|text| row(user, text)).into();
-    layouts::first(&options, &[rows.clone()]).await;
+    layouts::first(&options, std::slice::from_ref(&rows)).await;
     // Several start at once.
     let opened = join_all((0..3).map(|_| open(options.clone()))).await;
     for repository in opened {
