@@ -4,7 +4,7 @@ mod setup;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use palavra_domain::{ports::Embedder as _, recall::Mode};
+use palavra_domain::recall::Mode;
 use palavra_memory_eval::{
     extraction::{Outcome, details, learn, matching::Rule, sample, tables, world::World},
     gate,
@@ -13,7 +13,7 @@ use palavra_memory_eval::{
     users,
 };
 use setup::{Models, header, say, tell};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 /// Measures memory on the corpora of tests/memory.
 #[derive(Parser)]

@@ -7,7 +7,7 @@ use palavra_domain::{
     ApiKey, Attempt, BeginOutcome, BeginTurn, ChatId, ChatTarget, ChatTitle, EmbedAs, EmbeddedMemory, InstanceId, JobState,
     Lease, Memory, MemoryId, MemoryOrigin, MemoryState, MemoryText, ModelId, PasswordHash, Prompt, SettleOutcome,
     Settlement, TurnId, TurnStatus, User, UserId, Username,
-    ports::{ChatModel, Clock as _, Embedder, IdSource as _, KeyStatus, MemoryRepository, Quota},
+    ports::{ChatModel, Clock as _, Embedder, KeyStatus, MemoryRepository, Quota},
     recall::Rules,
 };
 use palavra_inmem::{
@@ -117,7 +117,7 @@ impl World {
             let memory = Memory {
                 id,
                 user_id: user,
-                revision: 0,
+                revision: 1,
                 text: MemoryText::parse(label.text.clone())?,
                 kind: label.kind,
                 origin: MemoryOrigin::Extracted,
