@@ -158,7 +158,7 @@ fn topical(names: &[&str], relevant: &[&str]) -> Option<Topical> {
     let hits = names.iter().take(DEPTH).enumerate().filter(|(_, name)| relevant.contains(name));
     let best: f64 = (0..relevant.len().min(DEPTH)).map(gain).sum();
     let recall = hits.clone().count() as f64 / relevant.len() as f64;
-    Some(Topical { recall, ndcg: hits.map(|(place, _)| gain(place)).sum::<f64>() / best })
+    Some(Topical { recall, ndcg: hits.fold(0.0, |sum, (place, _)| sum + gain(place)) / best })
 }
 
 /// What a search takes, in microseconds, for each question of the users of a class.
