@@ -34,12 +34,21 @@ pub fn trials(adapter: &str, make: Make<dyn UserRepository>) -> Vec<Trial> {
         update_touches_one_user_only,
         of_concurrent_updates_from_one_revision_one_succeeds,
         dropped_updates_are_whole_or_nothing,
+        changes_to_memories_are_counted_apart_from_the_revision,
+        a_clearing_of_memories_is_dated,
+        update_keeps_what_is_known_of_memories,
+        changes_to_nobodys_memories_are_none,
+        changes_to_memories_touch_one_user_only,
+        concurrent_changes_to_memories_each_count,
+        updates_and_changes_to_memories_do_not_disturb_each_other,
     ];
     harness::trials(adapter, "users", make, cases)
 }
 
 async fn every_field_comes_back(port: Users) {
-    for user in [user("Ana.Maria"), bare_user("ze_-9"), User { updated_at: Timestamp::MAX, ..user("late") }] {
+    let cleared = User { memory_version: 1 << 40, memories_cleared_at: Some(at(77)), ..user("cleared") };
+    let late = User { updated_at: Timestamp::MAX, memories_cleared_at: Some(Timestamp::MAX), ..user("late") };
+    for user in [user("Ana.Maria"), bare_user("ze_-9"), cleared, late] {
         port.insert(&user).await.unwrap();
         assert_eq!(port.find(user.id).await.unwrap().as_ref(), Some(&user));
         assert_eq!(port.find_by_username(&user.username).await.unwrap().as_ref(), Some(&user));
@@ -252,4 +261,97 @@ async fn dropped_updates_are_whole_or_nothing(port: Users) {
             Err(other) => panic!("expected a success, got {other:?}"),
         }
     }
+}
+
+async fn changes_to_memories_are_counted_apart_from_the_revision(port: Users) {
+    let first = user("Counted");
+    port.insert(&first).await.unwrap();
+    for version in 1..4 {
+        assert_eq!(port.memories_changed(first.id, None).await.unwrap(), Some(version));
+        let expected = User { memory_version: version, ..first.clone() };
+        assert_eq!(port.find(first.id).await.unwrap().as_ref(), Some(&expected));
+        assert_eq!(port.find_by_username(&first.username).await.unwrap(), Some(expected));
+    }
+    // The revision that was read before is the stored one still.
+    assert_eq!(port.update(&first).await.unwrap().unwrap().revision, 2);
+}
+
+async fn a_clearing_of_memories_is_dated(port: Users) {
+    let first = user("Clearing");
+    port.insert(&first).await.unwrap();
+    // One that is not a clearing leaves the date of the last one.
+    let changes = [(Some(at(50)), at(50)), (None, at(50)), (Some(at(90)), at(90)), (None, at(90))];
+    for (version, (cleared_at, stored)) in (1..).zip(changes) {
+        assert_eq!(port.memories_changed(first.id, cleared_at).await.unwrap(), Some(version));
+        let expected = User { memory_version: version, memories_cleared_at: Some(stored), ..first.clone() };
+        assert_eq!(port.find(first.id).await.unwrap(), Some(expected));
+    }
+}
+
+async fn update_keeps_what_is_known_of_memories(port: Users) {
+    let first = user("Kept");
+    port.insert(&first).await.unwrap();
+    port.memories_changed(first.id, None).await.unwrap();
+    port.memories_changed(first.id, Some(at(50))).await.unwrap();
+    let kept = User { memory_version: 2, memories_cleared_at: Some(at(50)), ..first.clone() };
+    // From a read before the changes, and with what was never so.
+    let invented = User { memory_version: 99, memories_cleared_at: Some(at(7)), revision: 2, ..first.clone() };
+    for (revision, change) in (2..).zip([first, invented]) {
+        let stored = port.update(&User { memory_enabled: false, ..change }).await.unwrap().unwrap();
+        assert_eq!(stored, User { revision, memory_enabled: false, ..kept.clone() });
+        assert_eq!(port.find(kept.id).await.unwrap(), Some(stored));
+    }
+}
+
+async fn changes_to_nobodys_memories_are_none(port: Users) {
+    port.insert(&user("somebody")).await.unwrap();
+    for cleared_at in [None, Some(at(50))] {
+        let nobody = samples::user_id();
+        assert_eq!(port.memories_changed(nobody, cleared_at).await.unwrap(), None);
+        assert_eq!(port.find(nobody).await.unwrap(), None);
+    }
+}
+
+async fn changes_to_memories_touch_one_user_only(port: Users) {
+    let (one, other) = (user("one"), user("other"));
+    port.insert(&one).await.unwrap();
+    port.insert(&other).await.unwrap();
+    port.memories_changed(one.id, Some(at(50))).await.unwrap();
+    assert_eq!(port.find(other.id).await.unwrap(), Some(other));
+}
+
+async fn concurrent_changes_to_memories_each_count(port: Users) {
+    let first = user("Contended");
+    port.insert(&first).await.unwrap();
+    let mut versions = race(24, |index| {
+        let (port, cleared_at) = (Arc::clone(&port), (index == 7).then(|| at(50)));
+        async move { port.memories_changed(first.id, cleared_at).await.unwrap().unwrap() }
+    })
+    .await;
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=24).collect::<Vec<u64>>());
+    let expected = User { memory_version: 24, memories_cleared_at: Some(at(50)), ..first.clone() };
+    assert_eq!(port.find(first.id).await.unwrap(), Some(expected));
+}
+
+async fn updates_and_changes_to_memories_do_not_disturb_each_other(port: Users) {
+    let first = user("Busy");
+    port.insert(&first).await.unwrap();
+    race(2, |index| {
+        let (port, mut user) = (Arc::clone(&port), first.clone());
+        async move {
+            for round in 0..20 {
+                if index == 0 {
+                    let display_name = Some(DisplayName::parse(format!("{round}")).unwrap());
+                    user = port.update(&User { display_name, ..user }).await.unwrap().unwrap();
+                } else {
+                    assert_eq!(port.memories_changed(user.id, None).await.unwrap(), Some(round + 1));
+                }
+            }
+        }
+    })
+    .await;
+    let stored = port.find(first.id).await.unwrap().unwrap();
+    assert_eq!((stored.revision, stored.memory_version), (21, 20));
+    assert_eq!(stored.display_name.as_ref().map(DisplayName::as_str), Some("19"));
 }

@@ -28,6 +28,7 @@ pub fn trials(adapter: &str, make: Make<dyn ChatArchive>) -> Vec<Trial> {
         an_import_replaces_what_is_there,
         an_imported_chat_goes_on,
         an_imported_job_is_taken_up,
+        an_imported_claim_lasts_as_long_as_its_lease,
         an_import_does_not_take_what_is_anothers,
         totals_are_corrected_once,
         totals_of_others_and_of_busy_chats_stay,
@@ -170,6 +171,19 @@ async fn an_imported_job_is_taken_up(port: Chats) {
     port.import(&chat, &turns).await.unwrap();
     let claimed = port.claim_memory_jobs(lease(at(9_000)), at(6), 10).await.unwrap();
     assert_eq!(claimed.iter().map(|task| task.turn).collect::<Vec<_>>(), [turns[0].reference()]);
+}
+
+async fn an_imported_claim_lasts_as_long_as_its_lease(port: Chats) {
+    let user = user_id();
+    let (first, _) = chat_of_three(&port, user).await;
+    chat_of_three(&port, user).await;
+    assert_eq!(port.claim_memory_jobs(lease(at(9_000)), at(6), 10).await.unwrap().len(), 1);
+    let (chat, turns) = stored(&port, user, first.id).await;
+    assert!(port.delete_chat(user, chat.id).await.unwrap());
+    port.import(&chat, &turns).await.unwrap();
+    assert_eq!(port.claim_memory_jobs(lease(at(20_000)), at(8_999), 10).await.unwrap(), []);
+    let claimed = port.claim_memory_jobs(lease(at(20_000)), at(9_000), 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|task| (task.turn, task.tries)).collect::<Vec<_>>(), [(turns[0].reference(), 2)]);
 }
 
 async fn an_import_does_not_take_what_is_anothers(port: Chats) {

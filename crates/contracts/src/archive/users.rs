@@ -69,13 +69,21 @@ async fn a_scan_goes_on_while_others_come(port: Users) {
 }
 
 async fn what_is_imported_is_as_it_was(port: Users) {
-    let changed = User { revision: 41, updated_at: at(77), ..user("Changed") };
+    let changed = User {
+        revision: 41,
+        updated_at: at(77),
+        memory_version: 12,
+        memories_cleared_at: Some(at(33)),
+        ..user("Changed")
+    };
     for user in [changed, bare_user("Bare")] {
         port.import(&user).await.unwrap();
         assert_eq!(port.find(user.id).await.unwrap().as_ref(), Some(&user));
         assert_eq!(port.find_by_username(&user.username).await.unwrap().as_ref(), Some(&user));
         let next = port.update(&user).await.unwrap().unwrap();
-        assert_eq!(next.revision, user.revision + 1);
+        assert_eq!(next, User { revision: user.revision + 1, ..user.clone() });
+        let counted = port.memories_changed(user.id, None).await.unwrap();
+        assert_eq!(counted, Some(user.memory_version + 1));
     }
 }
 
@@ -89,6 +97,7 @@ async fn importing_again_changes_nothing(port: Users) {
 async fn an_import_replaces_what_is_there(port: Users) {
     let before = user("Before");
     port.insert(&before).await.unwrap();
+    port.memories_changed(before.id, Some(at(3))).await.unwrap();
     let after = User {
         revision: 9,
         username: username("After"),
@@ -97,6 +106,8 @@ async fn an_import_replaces_what_is_there(port: Users) {
         api_key: None,
         memory_enabled: false,
         password_hash: PasswordHash("another".into()),
+        memory_version: 7,
+        memories_cleared_at: None,
         created_at: at(5),
         ..before.clone()
     };

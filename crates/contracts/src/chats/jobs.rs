@@ -30,25 +30,26 @@ pub(super) fn cases() -> Vec<Case<dyn ChatRepository>> {
     ]
 }
 
-/// A turn of a new chat that is settled with a job due at `at(2_000)`.
+/// A turn of a new user's chat that is settled with a job due at `at(2_000)`.
 async fn job(port: &Chats) -> Turn {
     job_of(port, &begin_new(user_id())).await
 }
 
-async fn job_of(port: &Chats, begin: &BeginTurn) -> Turn {
+/// The turn of a new chat, settled with a job due at `at(2_000)`.
+pub(super) async fn job_of(port: &Chats, begin: &BeginTurn) -> Turn {
     let turn = begun(port, begin).await;
     let settlement = Settlement { remember_at: Some(at(2_000)), ..complete(begin, "Noted.", Usage::default()) };
     settled(port, turn.reference(), &settlement).await
 }
 
-/// Claims until `at(now + 10_000)`.
-async fn claim(port: &Chats, now: i64, limit: usize) -> Vec<TurnRef> {
+/// Claims at `at(now)` until `at(now + 10_000)`.
+pub(super) async fn claim(port: &Chats, now: i64, limit: usize) -> Vec<TurnRef> {
     let tasks = port.claim_memory_jobs(lease(at(now + 10_000)), at(now), limit).await.unwrap();
     tasks.into_iter().map(|task| task.turn).collect()
 }
 
 async fn a_claimed_job_has_what_it_takes(port: Chats) {
-    let begin = begin_new(user_id());
+    let begin = BeginTurn { now: at(1), ..begin_new(user_id()) };
     let turn = job_of(&port, &begin).await;
     free_chat(&port, user_id()).await;
     let lease = lease(at(20_002));
@@ -63,6 +64,7 @@ async fn a_claimed_job_has_what_it_takes(port: Chats) {
 }
 
 async fn job_prompts_come_back_byte_for_byte(port: Chats) {
+    // Each of a user of its own: one call takes one job of a user.
     for text in TEXTS {
         job_of(&port, &BeginTurn { prompt: prompt(text), ..begin_new(user_id()) }).await;
     }

@@ -4,6 +4,7 @@ mod begin;
 mod cancel;
 mod interrupt;
 mod jobs;
+mod order;
 mod own;
 mod read;
 mod settle;
@@ -28,6 +29,7 @@ pub fn trials(adapter: &str, make: Make<dyn ChatRepository>) -> Vec<Trial> {
         read::cases(),
         own::cases(),
         jobs::cases(),
+        order::cases(),
         cancel::cases(),
     ];
     harness::trials(adapter, "chats", make, cases.into_iter().flatten().collect())

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use palavra_application::{Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks};
 use palavra_domain::{
-    EmbeddingSpace, InstanceId, ModelId, StoreError, User, UserId, Username,
+    EmbeddingSpace, InstanceId, ModelId, StoreError, Timestamp, User, UserId, Username,
     ports::{ChatRepository, Embedder, KeyStatus, Quota, UserRepository},
 };
 use palavra_http::{AppState, HttpPolicy, Readiness, ServerOptions, StoreHealth, serve};
@@ -95,6 +95,10 @@ impl UserRepository for Users {
 
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
         self.up()?.update(user).await
+    }
+
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        self.up()?.memories_changed(id, cleared_at).await
     }
 }
 
