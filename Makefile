@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/palavra/target
 PROFILE ?= dev
 BINARIES = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,release)
 
-.PHONY: help run demo test check bench eval-memory fmt arrows protoc
+.PHONY: help run demo test check bench eval-memory spans features fmt arrows protoc
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,12 +33,23 @@ check: protoc ## Formatting, lints and the arrows between crates
 arrows: # Which crate may depend on which
 	cargo run --quiet -p palavra-e2e --bin arrows
 
-bench: protoc ## Requests a second, latencies, extraction backlog and memory, with an optimised build (cold: 45 minutes)
+# `make bench BENCH="--profile embedded,mixed --only chat,login"` for a part of it; `--help` lists the parts.
+bench: protoc ## Requests a second, latencies, memory, spans and files, with an optimised build (cold: 45 minutes)
 	cargo build --profile bench --workspace --bins
 	tests/with-servers $(CARGO_TARGET_DIR)/release/bench $(BENCH)
 
 eval-memory: ## Tables of memory's quality: gate, recall, extraction by a real local model (EVAL="--help"; first run: hours)
 	cargo run --quiet --release -p palavra-memory-eval -- $(EVAL)
+
+spans: protoc ## What one prompt spends its time on, as a timeline, with an optimised build
+	@$(MAKE) --no-print-directory bench BENCH="--only spans $(BENCH)"
+
+features: protoc ## Check the builds that leave stores out
+	cargo check -p palavra-app --no-default-features
+	set -e; for feature in postgres mongodb redis s3; do \
+	  echo "cargo check -p palavra-app --no-default-features --features $$feature"; \
+	  cargo check -p palavra-app --no-default-features --features $$feature; \
+	done
 
 fmt: ## Format the code
 	cargo fmt --all

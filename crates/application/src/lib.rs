@@ -27,7 +27,7 @@ pub use housekeeping::Housekeeping;
 pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
-pub use remember::Remember;
+pub use remember::{Gate, Remember};
 
 use palavra_domain::ports::ModelCatalog;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use crate::policy::{Policy, Ports};
 use palavra_domain::{
-    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, ModelError,
-    Page, StoreError, Timestamp, UserId, VaultError,
+    EmbedAs, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, MemoryKind, MemoryOrigin, MemoryState,
+    MemoryText, ModelError, Page, StoreError, Timestamp, UserId, VaultError,
     recall::{Rules, Sought},
 };
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Memories {
             }
         }
         all.extend(self.ports.memories.past(user).await?);
-        all.sort_by_key(|memory| (memory.valid_from, memory.cursor()));
+        all.sort_by_key(Memory::time_line);
         Ok(Export { at: self.ports.clock.now(), space: self.ports.memories.space().clone(), memories: all })
     }
 

@@ -57,7 +57,11 @@ fn main() -> ExitCode {
         make(move || async move {
             let space = EmbeddingSpace { model: "words".into(), dimensions: 4 };
             let inner = Arc::new(InMemoryMemoryRepository::new(space));
-            Fixture::new(Arc::new(HotMemoryRepository::new(inner, Arc::new(InMemoryUserRepository::new()), room)) as Arc<dyn MemoryRepository>, ())
+            Fixture::new(
+                Arc::new(HotMemoryRepository::new(inner, Arc::new(InMemoryUserRepository::new()), room))
+                    as Arc<dyn MemoryRepository>,
+                (),
+            )
         })
     };
     run([

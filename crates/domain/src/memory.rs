@@ -47,6 +47,12 @@ impl Memory {
         MemoryKey { user: self.user_id, id: self.id }
     }
 
+    /// Its place in a history: the oldest first, and what does not hold any more before what does.
+    #[must_use]
+    pub fn time_line(&self) -> (Timestamp, Timestamp, MemoryCursor) {
+        (self.valid_from, self.valid_to.unwrap_or(Timestamp::MAX), self.cursor())
+    }
+
     /// The same memory, which another one took the place of.
     #[must_use]
     pub fn superseded(self, by: MemoryId, at: Timestamp) -> Self {

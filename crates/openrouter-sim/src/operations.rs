@@ -7,7 +7,16 @@ use crate::{
 use serde_json::{Value, json};
 
 /// Words that say that something known is over.
-const OVER: [&str; 8] = ["nao moro mais", "nao trabalho mais", "nao sou mais", "nao gosto mais", "nao tenho mais", "no longer", "anymore", "any more"];
+const OVER: [&str; 8] = [
+    "nao moro mais",
+    "nao trabalho mais",
+    "nao sou mais",
+    "nao gosto mais",
+    "nao tenho mais",
+    "no longer",
+    "anymore",
+    "any more",
+];
 
 /// A question of the extractor: the entries that are known, and the user's message.
 pub(crate) struct Question<'a> {
@@ -18,7 +27,8 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     /// Takes a question apart: `Known:`, a line an entry, `Message:`, the message.
     pub(crate) fn of(text: &'a str) -> Self {
-        let Some((known, message)) = text.strip_prefix("Known:\n").and_then(|rest| rest.split_once("\nMessage:\n")) else {
+        let Some((known, message)) = text.strip_prefix("Known:\n").and_then(|rest| rest.split_once("\nMessage:\n"))
+        else {
             return Self { known: Vec::new(), message: text };
         };
         Self { known: known.lines().filter_map(|line| line.split_once(": ")).collect(), message }
@@ -32,7 +42,11 @@ impl<'a> Question<'a> {
     fn operation(&self, found: &Found) -> Value {
         let said = fold(&found.quote);
         let over = OVER.iter().any(|words| said.contains(words));
-        let (op, id) = match self.known.iter().find(|(_, entry)| if over { ended(&said, entry) } else { replaced(&found.text, entry) }) {
+        let (op, id) = match self
+            .known
+            .iter()
+            .find(|(_, entry)| if over { ended(&said, entry) } else { replaced(&found.text, entry) })
+        {
             Some((id, _)) if over => ("retract", *id),
             Some((id, _)) => ("update", *id),
             None => ("add", ""),
@@ -75,8 +89,14 @@ mod tests {
     #[test]
     fn adds_updates_and_retracts() {
         answers("Known:\n(none)\nMessage:\nMoro em Recife", &[("add", "", "Mora em Recife")]);
-        answers("Known:\nm1: É médica\nm2: Mora em Recife\nMessage:\nMoro em Olinda", &[("update", "m2", "Mora em Olinda")]);
-        answers("Known:\nm1: Mora em Recife\nMessage:\nNão moro mais em Recife.", &[("retract", "m1", "Não moro mais em Recife")]);
+        answers(
+            "Known:\nm1: É médica\nm2: Mora em Recife\nMessage:\nMoro em Olinda",
+            &[("update", "m2", "Mora em Olinda")],
+        );
+        answers(
+            "Known:\nm1: Mora em Recife\nMessage:\nNão moro mais em Recife.",
+            &[("retract", "m1", "Não mora mais em Recife")],
+        );
         answers("Known:\nm1: Mora em Recife\nMessage:\nQue horas são?", &[]);
         answers("sou médica", &[("add", "", "É médica")]);
     }

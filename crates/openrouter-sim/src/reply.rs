@@ -35,9 +35,9 @@ fn fit(schema: &Value, prompt: &str) -> Value {
     let Some(item) = schema["properties"]["operations"].get("items") else { return answer };
     let operation = |operation: Value| {
         let Some(wanted) = item["properties"].as_object() else { return operation };
-        let fields = wanted.iter().map(|(name, schema)| {
-            (name.clone(), operation.get(name).cloned().unwrap_or_else(|| least(schema)))
-        });
+        let fields = wanted
+            .iter()
+            .map(|(name, schema)| (name.clone(), operation.get(name).cloned().unwrap_or_else(|| least(schema))));
         Value::Object(fields.collect())
     };
     answer["operations"] = Question::of(prompt).operations().into_iter().map(operation).collect();

@@ -205,7 +205,8 @@ async fn limits_and_parameters_are_those_of_the_model() {
     wanted["model"] = json!("sim/fast");
     let (_, body) = chat(wanted).await;
     let content = body["choices"][0]["message"]["content"].as_str().unwrap();
-    let operation = json!({"op": "add", "id": "", "quote": "moro em Recife", "kind": "profile", "text": "Mora em Recife"});
+    let operation =
+        json!({"op": "add", "id": "", "quote": "moro em Recife", "kind": "profile", "text": "Mora em Recife"});
     assert_eq!(serde_json::from_str::<Value>(content).unwrap(), json!({"operations": [operation]}));
 }
 

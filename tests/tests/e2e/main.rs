@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod needles;
 #[cfg(test)]
 mod polyglot;
@@ -22,6 +24,8 @@ mod polyglot;
 mod restart;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod spans;
 #[cfg(test)]
 mod startup;
 #[cfg(test)]

@@ -136,6 +136,7 @@ impl MemoryRepository for InMemoryMemoryRepository {
                 Some(MemoryRecord::Kept(stored)) => {
                     embedded.memory.created_at = stored.memory.created_at;
                     embedded.memory.origin = stored.memory.origin;
+                    embedded.memory.source = stored.memory.source.clone();
                 }
                 Some(MemoryRecord::Deleted(_)) | None => {}
             }
@@ -176,7 +177,7 @@ impl MemoryRepository for InMemoryMemoryRepository {
         if !found.iter().any(|memory| memory.id == id) {
             return Ok(Vec::new());
         }
-        found.sort_by_key(|memory| (memory.valid_from, memory.cursor()));
+        found.sort_by_key(Memory::time_line);
         Ok(found)
     }
 

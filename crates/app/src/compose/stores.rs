@@ -60,14 +60,14 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         #[cfg(feature = "postgres")]
         Relational::Postgres => Arc::new(postgres()?.users()),
         #[cfg(not(feature = "postgres"))]
-        Relational::Postgres => return Err(left_out("Postgres")),
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("users", "postgres", "sqlite")),
     };
     let sessions: Arc<dyn SessionStore> = match chosen.sessions {
         Relational::Sqlite => Arc::new(sqlite()?.sessions()),
         #[cfg(feature = "postgres")]
         Relational::Postgres => Arc::new(postgres()?.sessions()),
         #[cfg(not(feature = "postgres"))]
-        Relational::Postgres => return Err(left_out("Postgres")),
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("sessions", "postgres", "sqlite")),
     };
     let chats: Arc<dyn ChatArchive> = match chosen.chats {
         Documents::Sqlite => Arc::new(sqlite()?.chats()),
@@ -78,7 +78,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
             Arc::new(mongodb.chats())
         }
         #[cfg(not(feature = "mongodb"))]
-        Documents::MongoDb => return Err(left_out("MongoDB")),
+        Documents::MongoDb => anyhow::bail!(crate::settings::left_out("chats", "mongodb", "sqlite")),
     };
     let memories = match chosen.memories {
         Vectors::LanceDb => Arc::new(open_lancedb(settings, data.as_ref()).await?),
@@ -98,15 +98,10 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
             )
         }
         #[cfg(not(feature = "redis"))]
-        Caching::Redis => return Err(left_out("Redis")),
+        Caching::Redis => anyhow::bail!(crate::settings::left_out("cache", "redis", "inmem")),
     };
     let chats_are_ours = chosen.chats == Documents::Sqlite;
     Ok(Stores { users, sessions, chats, memories, cache, limiter, inspected, chats_are_ours, data })
-}
-
-#[cfg(not(all(feature = "postgres", feature = "mongodb", feature = "redis")))]
-fn left_out(store: &str) -> anyhow::Error {
-    anyhow::anyhow!("this binary was built without {store}")
 }
 
 async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {

@@ -7,8 +7,8 @@
 use async_trait::async_trait;
 use moka::sync::Cache;
 use palavra_domain::{
-    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError,
-    Timestamp, TurnId, UserId,
+    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
+    StoreError, Timestamp, TurnId, UserId,
     ports::{INDEXED, MemoryRepository, UserRepository},
     recall::MemoryIndex,
 };

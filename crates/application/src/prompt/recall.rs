@@ -5,14 +5,16 @@ use crate::{
     policy::{Policy, Ports},
 };
 use palavra_domain::{
-    ApiKey, EmbedAs, ModelError, RecalledMemory, StoreError, User,
+    ApiKey, EmbedAs, ModelError, RecalledMemory, User,
     recall::{MemoryIndex, Sought},
 };
 use std::error::Error;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 /// The user's memories that bear on the prompt, the best first. Fails open: no memory is better than no answer, and a prompt
 /// that cannot be embedded is looked for by its words alone.
+#[tracing::instrument(name = "prompt.recall", level = "debug", skip_all)]
 pub(super) async fn recall(
     ports: &Ports,
     policy: &Policy,
@@ -43,7 +45,8 @@ pub(super) async fn recall(
     if index.is_empty() {
         return Vec::new();
     }
-    let vector = match timeout_at(deadline, embedded(ports, key, prompt)).await {
+    let embedding = tracing::debug_span!("prompt.embed");
+    let vector = match timeout_at(deadline, embedded(ports, key, prompt).instrument(embedding)).await {
         Ok(Ok(vector)) => Some(vector),
         Ok(Err(error)) => {
             failed("embedding", &error);
@@ -61,7 +64,11 @@ async fn embedded(ports: &Ports, key: &ApiKey, prompt: &str) -> Result<Vec<f32>,
     let key = ports.embedder.needs_user_key().then_some(key);
     let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
     let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).await?;
-    embeddings.vectors.into_iter().next().ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
+    embeddings
+        .vectors
+        .into_iter()
+        .next()
+        .ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
 }
 
 fn found(index: &MemoryIndex, policy: &Policy, sought: &Sought<'_>) -> Vec<RecalledMemory> {

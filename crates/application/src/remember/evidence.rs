@@ -32,9 +32,9 @@ fn places(text: &str, sought: &str) -> Vec<Range<usize>> {
     if sought_letters.is_empty() {
         return Vec::new();
     }
-    let alike = text_letters.windows(sought_letters.len()).filter(|window| {
-        window.iter().map(|letter| letter.folded).eq(sought_letters.iter().copied())
-    });
+    let alike = text_letters
+        .windows(sought_letters.len())
+        .filter(|window| window.iter().map(|letter| letter.folded).eq(sought_letters.iter().copied()));
     let found = alike.filter_map(|window| Some(window.first()?.start..window.last()?.end));
     whole_words(text, found.collect())
 }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn words_are_found_as_they_stand_in_the_prompt() {
         let prompt = "Olá! Moro  em\nRecife e gosto de açaí.";
-        assert_eq!(found(prompt, "gosto de açaí"), Some((27, "gosto de açaí".into())));
+        assert_eq!(found(prompt, "gosto de açaí"), Some((24, "gosto de açaí".into())));
         assert_eq!(found(prompt, "“moro em recife”"), Some((6, "Moro  em\nRecife".into())));
         assert_eq!(found(prompt, "MORO EM RECIFE"), Some((6, "Moro  em\nRecife".into())));
     }

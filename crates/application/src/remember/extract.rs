@@ -302,7 +302,8 @@ mod tests {
         let [first, second] = &ids(2)[..] else { panic!() };
         let update = operations("moro em Recife", &item("update", "m2", "moro em Recife", "Mora em Recife"));
         assert!(matches!(&update[..], [Operation::Learn { replaces: Some(id), .. }] if *id == second.id));
-        let retract = |id: &str| operations("não moro mais em Recife", &item("retract", id, "não moro mais em Recife", ""));
+        let retract =
+            |id: &str| operations("não moro mais em Recife", &item("retract", id, "não moro mais em Recife", ""));
         assert!(matches!(&retract("m1")[..], [Operation::Retract { memory, .. }] if *memory == first.id));
         for unknown in ["m0", "m3", "", "1", "m-1"] {
             assert!(retract(unknown).is_empty(), "{unknown}");

@@ -7,7 +7,7 @@
 
 mod evidence;
 mod extract;
-mod gate;
+pub(crate) mod gate;
 mod reconcile;
 mod wording;
 
@@ -15,6 +15,8 @@ use crate::{
     EMBED_MAX_CHARS,
     policy::{Policy, Ports},
 };
+pub use gate::Gate;
+
 use extract::{ExtractError, Operation};
 use palavra_domain::{
     ApiKey, EmbedAs, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User, VaultError,
@@ -165,7 +167,10 @@ impl Remember {
         }
         match error {
             RememberError::KeyMissing | RememberError::Vault(_) => JobOutcome::Parked,
-            RememberError::Extract(_) | RememberError::Embed(_) | RememberError::Store(_) | RememberError::Moved
+            RememberError::Extract(_)
+            | RememberError::Embed(_)
+            | RememberError::Store(_)
+            | RememberError::Moved
             | RememberError::Timeout => {
                 let doublings = task.tries.saturating_sub(1).min(10);
                 let wait = self.policy.memory.retry_base * 2_u32.pow(doublings);
@@ -215,13 +220,15 @@ impl Remember {
         }
         let embed_key = self.ports.embedder.needs_user_key().then_some(key);
         let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
-        let embedded = self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
+        let embedded =
+            self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
         let Some(vector) = embedded.vectors.first() else { return Ok(Vec::new()) };
         Ok(index.nearest(vector, KNOWN, -1.0).into_iter().map(|near| near.memory).collect())
     }
 
     async fn embedded(&self, key: &ApiKey, operations: Vec<Operation>) -> Result<Vec<Step>, RememberError> {
-        let texts: Vec<String> = operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
+        let texts: Vec<String> =
+            operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
         let vectors = if texts.is_empty() {
             Vec::new()
         } else {

@@ -101,7 +101,8 @@ impl<'a> Reconciling<'a> {
             let Some(old) = self.take(old) else { continue };
             if old.memory.revision == 0 {
                 // Said and replaced in one prompt: it never held.
-                let by_it = self.changed.iter_mut().filter(|changed| changed.memory.superseded_by == Some(old.memory.id));
+                let by_it =
+                    self.changed.iter_mut().filter(|changed| changed.memory.superseded_by == Some(old.memory.id));
                 by_it.for_each(|changed| changed.memory.superseded_by = Some(id));
                 continue;
             }

@@ -7,15 +7,51 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Words that turn a statement into its opposite.
 const DENIALS: [&str; 16] = [
-    "nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "sem", "not", "never", "no", "without", "dont", "doesnt", "isnt",
-    "cannot", "cant",
+    "nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "sem", "not", "never", "no", "without", "dont", "doesnt",
+    "isnt", "cannot", "cant",
 ];
 /// Further words of which one stands in every statement that takes something back.
 const ENDINGS: [&str; 40] = [
-    "deixei", "parei", "larguei", "abandonei", "desisti", "sai", "mudei", "troquei", "vendi", "perdi", "morreu", "faleceu",
-    "terminei", "acabou", "esqueca", "esquece", "apague", "apaga", "remova", "ex", "antes", "errado", "engano", "stopped",
-    "quit", "left", "sold", "lost", "gave", "moved", "broke", "died", "passed", "forget", "anymore", "longer", "wrong", "former",
-    "used", "remove",
+    "deixei",
+    "parei",
+    "larguei",
+    "abandonei",
+    "desisti",
+    "sai",
+    "mudei",
+    "troquei",
+    "vendi",
+    "perdi",
+    "morreu",
+    "faleceu",
+    "terminei",
+    "acabou",
+    "esqueca",
+    "esquece",
+    "apague",
+    "apaga",
+    "remova",
+    "ex",
+    "antes",
+    "errado",
+    "engano",
+    "stopped",
+    "quit",
+    "left",
+    "sold",
+    "lost",
+    "gave",
+    "moved",
+    "broke",
+    "died",
+    "passed",
+    "forget",
+    "anymore",
+    "longer",
+    "wrong",
+    "former",
+    "used",
+    "remove",
 ];
 
 /// Things of which a person has one at a time, each with the beginnings of statements of it. What follows is its value.
@@ -23,24 +59,68 @@ const SLOTS: [(&str, &[&str]); 3] = [
     (
         "home",
         &[
-            "mora em", "mora no", "mora na", "moro em", "moro no", "moro na", "vive em", "vive no", "vive na", "vivo em",
-            "reside em", "lives in", "live in", "i live in", "is living in", "is based in", "based in", "mudou se para",
-            "se mudou para", "moved to", "agora mora em", "atualmente mora em", "now lives in", "currently lives in",
+            "mora em",
+            "mora no",
+            "mora na",
+            "moro em",
+            "moro no",
+            "moro na",
+            "vive em",
+            "vive no",
+            "vive na",
+            "vivo em",
+            "reside em",
+            "lives in",
+            "live in",
+            "i live in",
+            "is living in",
+            "is based in",
+            "based in",
+            "mudou se para",
+            "se mudou para",
+            "moved to",
+            "agora mora em",
+            "atualmente mora em",
+            "now lives in",
+            "currently lives in",
         ],
     ),
     (
         "name",
         &[
-            "chama se", "se chama", "me chamo", "o nome e", "meu nome e", "nome e", "is called", "is named", "my name is",
-            "name is", "quer ser chamado de", "quer ser chamada de", "quer ser chamado a de", "wants to be called",
-            "prefers to be called", "me chame de", "call me",
+            "chama se",
+            "se chama",
+            "me chamo",
+            "o nome e",
+            "meu nome e",
+            "nome e",
+            "is called",
+            "is named",
+            "my name is",
+            "name is",
+            "quer ser chamado de",
+            "quer ser chamada de",
+            "quer ser chamado a de",
+            "wants to be called",
+            "prefers to be called",
+            "me chame de",
+            "call me",
         ],
     ),
     (
         "language of answers",
         &[
-            "quer respostas em", "quer respostas sempre em", "prefere respostas em", "responda sempre em", "responda em",
-            "wants answers in", "wants replies in", "prefers answers in", "always answer in", "answer in", "reply in",
+            "quer respostas em",
+            "quer respostas sempre em",
+            "prefere respostas em",
+            "responda sempre em",
+            "responda em",
+            "wants answers in",
+            "wants replies in",
+            "prefers answers in",
+            "always answer in",
+            "answer in",
+            "reply in",
         ],
     ),
 ];
@@ -48,7 +128,8 @@ const SLOTS: [(&str, &[&str]); 3] = [
 /// Lower case, no accents, single spaces between letters and digits.
 fn folded(text: &str) -> String {
     let lower = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-    let letters: String = lower.filter(|c| !matches!(c, '\'' | '’')).map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    let letters: String =
+        lower.filter(|c| !matches!(c, '\'' | '’')).map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     letters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -82,25 +163,47 @@ pub(super) fn relation(new: &str, old: &str) -> Relation {
     if let (Some((slot, value)), Some((other, held))) = (slot(new), slot(old))
         && slot == other
     {
-        let (value, held): (BTreeSet<_>, BTreeSet<_>) = (terms(&value).into_iter().collect(), terms(&held).into_iter().collect());
-        return match () {
-            () if value == held => Relation::Same,
-            () if value.is_superset(&held) => Relation::More,
-            () if value.is_subset(&held) => Relation::Less,
-            () => Relation::Opposite,
-        };
+        let (value, held) = (Content::of(&value), Content::of(&held));
+        return included(&value, &held).unwrap_or(Relation::Opposite);
     }
-    let (words, held): (BTreeSet<String>, BTreeSet<String>) = (terms(new).into_iter().collect(), terms(old).into_iter().collect());
+    let (words, held) = (Content::of(new), Content::of(old));
+    if words.is_empty() || held.is_empty() {
+        return if folded(new) == folded(old) { Relation::Same } else { Relation::Other };
+    }
     let alike = denies(new) == denies(old);
-    match () {
-        () if words.is_empty() || held.is_empty() => {
-            if folded(new) == folded(old) { Relation::Same } else { Relation::Other }
-        }
-        () if words == held => if alike { Relation::Same } else { Relation::Opposite },
-        () if !alike => Relation::Other,
-        () if words.is_superset(&held) => Relation::More,
-        () if words.is_subset(&held) => Relation::Less,
-        () => Relation::Other,
+    match included(&words, &held) {
+        Some(Relation::Same) if !alike => Relation::Opposite,
+        Some(relation) if alike => relation,
+        _ => Relation::Other,
+    }
+}
+
+/// Which of two includes the other, if one does.
+fn included(new: &Content, old: &Content) -> Option<Relation> {
+    match (new.includes(old), old.includes(new)) {
+        (true, true) => Some(Relation::Same),
+        (true, false) => Some(Relation::More),
+        (false, true) => Some(Relation::Less),
+        (false, false) => None,
+    }
+}
+
+/// The words of a statement that it is about, each as the terms that it may stand for: not the ones that deny.
+struct Content(Vec<BTreeSet<String>>);
+
+impl Content {
+    fn of(text: &str) -> Self {
+        let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’')).filter(|word| !denies(word));
+        Self(words.map(|word| terms(word).into_iter().collect()).filter(|terms: &BTreeSet<String>| !terms.is_empty()).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether every word of the other is among these, in whatever language it is read.
+    fn includes(&self, other: &Self) -> bool {
+        other.0.iter().all(|word| self.0.iter().any(|own| !own.is_disjoint(word)))
     }
 }
 
@@ -113,7 +216,8 @@ fn slot(text: &str) -> Option<(&'static str, String)> {
     })?;
     // The folded words stand for the words of the text one to one, but for apostrophes and hyphens within them.
     let skipped = beginning.split(' ').count();
-    let mut words = text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '/')).filter(|word| !word.is_empty());
+    let mut words =
+        text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '/')).filter(|word| !word.is_empty());
     let value: Vec<&str> = words.by_ref().skip(skipped).collect();
     let first = value.first()?.chars().next()?;
     let named = name != "home" || first.is_uppercase();
@@ -163,7 +267,13 @@ mod tests {
 
     #[test]
     fn retractions_sound_like_retractions() {
-        for text in ["não moro mais em Recife", "I quit my job", "larguei a faculdade", "I no longer eat meat", "esqueça meu apelido"] {
+        for text in [
+            "não moro mais em Recife",
+            "I quit my job",
+            "larguei a faculdade",
+            "I no longer eat meat",
+            "esqueça meu apelido",
+        ] {
             assert!(takes_back(text), "{text}");
         }
         for text in ["moro em Recife", "I love my job"] {

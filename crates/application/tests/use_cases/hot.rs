@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 use palavra_application::decorators::HotMemoryRepository;
-use palavra_contracts::samples::{embedded, user_id, vector};
-use palavra_contracts::samples::user;
+use palavra_contracts::samples::{embedded, user, vector};
 use palavra_domain::{
-    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError,
-    Timestamp, TurnId, UserId,
+    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
+    StoreError, Timestamp, TurnId, UserId,
     ports::{MemoryRepository, UserRepository},
 };
 use palavra_inmem::{InMemoryMemoryRepository, InMemoryUserRepository, fakes::Gate};
@@ -118,7 +117,9 @@ impl MemoryRepository for SlowMemories {
 }
 
 /// Two processes over the same stores.
-async fn pair(room: usize) -> (Arc<SlowMemories>, Arc<InMemoryUserRepository>, Arc<HotMemoryRepository>, Arc<HotMemoryRepository>) {
+async fn pair(
+    room: usize,
+) -> (Arc<SlowMemories>, Arc<InMemoryUserRepository>, Arc<HotMemoryRepository>, Arc<HotMemoryRepository>) {
     let (store, users) = (SlowMemories::new(), Arc::new(InMemoryUserRepository::new()));
     let hot = || Arc::new(HotMemoryRepository::new(store.clone() as Arc<dyn MemoryRepository>, users.clone(), room));
     let (one, other) = (hot(), hot());

@@ -1,6 +1,6 @@
 //! What a process does about one that died.
 
-use crate::world::{World, prompt, soon, until};
+use crate::world::{World, operations, prompt, soon, until};
 use palavra_domain::{InstanceId, JobState, Lease, TurnStatus};
 use palavra_inmem::fakes::{Gate, Script};
 use std::time::Duration;
@@ -30,7 +30,8 @@ async fn taking_over_frees_chats_and_jobs() {
     let (stored, turns) = world.stored(user, chat).await;
     assert_eq!((stored.active, turns[0].status), (None, TurnStatus::Interrupted));
     assert!(turns[0].finished_at.is_some() && turns[0].prompt.as_str() == "Olá");
-    world.model.script_json(Script::new().say(r#"{"memories":[{"kind":"profile","text":"Mora em Recife"}]}"#));
+    let found = operations(&[["add", "", "moro em Recife", "profile", "Mora em Recife"]]);
+    world.model.script_json(Script::new().say(&found));
     assert_eq!(next.remember.run_due().await.unwrap(), 1);
     assert_eq!(world.memories(user).await, ["Mora em Recife"]);
     let (_, turns) = world.stored(user, done.chat_id).await;

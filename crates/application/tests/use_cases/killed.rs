@@ -213,9 +213,9 @@ async fn a_kill_at_any_step_leaves_every_memory_once() {
         };
         assert_eq!(texts, expected, "{step:?}");
         let past = world.ports.memories.past(user).await.unwrap();
-        assert_eq!(past.iter().map(|old| (old.text.as_str(), old.state)).collect::<Vec<_>>(), [(
-            "Mora em Recife",
-            MemoryState::Superseded
-        )]);
+        assert_eq!(
+            past.iter().map(|old| (old.text.as_str(), old.state)).collect::<Vec<_>>(),
+            [("Mora em Recife", MemoryState::Superseded)]
+        );
     }
 }

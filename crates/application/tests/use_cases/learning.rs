@@ -29,7 +29,9 @@ async fn what_is_known_is_not_saved_again() {
     }
     assert_eq!(world.memories(user).await, ["É médica.", "mora em  RECIFE."]);
     // Near is not the same.
-    world.learn(user, "trabalho em Recife", &[["add", "", "trabalho em Recife", "profile", "Trabalha em Recife"]]).await;
+    world
+        .learn(user, "trabalho em Recife", &[["add", "", "trabalho em Recife", "profile", "Trabalha em Recife"]])
+        .await;
     assert_eq!(world.memories(user).await.len(), 3);
 }
 
@@ -40,7 +42,8 @@ async fn a_contradiction_takes_the_place_of_what_was_said_before() {
     world.learn(user, "moro em Recife", &[["add", "", "moro em Recife", "profile", "Mora em Recife"]]).await;
     world.clock.advance(Duration::from_secs(60));
     // The model does not see it, the words tell.
-    let turn = world.learn(user, "agora moro em Olinda", &[["add", "", "moro em Olinda", "profile", "Mora em Olinda"]]).await;
+    let turn =
+        world.learn(user, "agora moro em Olinda", &[["add", "", "moro em Olinda", "profile", "Mora em Olinda"]]).await;
     assert_eq!(world.memories(user).await, ["Mora em Olinda"]);
     let [old] = &past(&world, user).await[..] else { panic!() };
     let new = &world.ports.memories.list(user, None, 1).await.unwrap().items[0];
@@ -174,7 +177,8 @@ async fn after_forgetting_everything_nothing_comes_back() {
 async fn deleting_a_chat_may_forget_what_came_from_it() {
     let world = World::new();
     let user = world.user("ana").await;
-    let first = world.learn(user, "moro em Recife", &[["add", "", "moro em Recife", "profile", "Mora em Recife"]]).await;
+    let first =
+        world.learn(user, "moro em Recife", &[["add", "", "moro em Recife", "profile", "Mora em Recife"]]).await;
     let second = world.learn(user, "sou médica", &[["add", "", "sou médica", "profile", "É médica"]]).await;
     world.app.chats.delete(user, first.chat_id, Learnt::IsForgotten).await.unwrap();
     assert_eq!(world.memories(user).await, ["É médica"]);

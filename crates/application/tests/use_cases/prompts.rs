@@ -5,7 +5,7 @@ use crate::{
     world::{KEY, World, chats, prompt, registration, soon, until, watched},
 };
 use futures::StreamExt;
-use palavra_application::{PromptRequest, SendPromptError};
+use palavra_application::{Learnt, PromptRequest, SendPromptError};
 use palavra_domain::{ChatId, FailureCode, JobState, StoreError, TurnStatus, Usage, ports::TurnEvent};
 use palavra_inmem::fakes::{Gate, Script, default_usage};
 use std::sync::{
@@ -209,7 +209,7 @@ async fn settling_is_tried_again_while_the_store_is_down() {
             Arc::new(FlakyChats { settle_failures: AtomicUsize::new(3), answer_lost, ..FlakyChats::new(chats()) });
         let world = World::with(|ports, _| ports.chats = flaky.clone());
         let user = world.user("ana").await;
-        let ended = world.ask(user, None, "Olá").await;
+        let ended = world.ask(user, None, "sou enfermeira").await;
         assert_eq!((ended.turn.status, ended.failure), (TurnStatus::Complete, None));
         assert_eq!(flaky.failed.load(Ordering::SeqCst), 3);
         let (chat, turns) = world.stored(user, ended.turn.chat_id).await;
@@ -256,7 +256,7 @@ async fn a_chat_that_is_deleted_meanwhile_stays_deleted() {
     world.model.script(Script::new().gate(&gate).say("late"));
     let accepted = world.send(user, prompt(None, "Olá")).await.unwrap();
     soon(gate.reached()).await;
-    world.app.chats.delete(user, accepted.started.turn.chat).await.unwrap();
+    world.app.chats.delete(user, accepted.started.turn.chat, Learnt::Stays).await.unwrap();
     gate.open();
     let ended = soon(accepted.ended).await.unwrap();
     assert_eq!((ended.turn.reply.as_deref(), ended.turn.memory_job), (Some("late"), None));

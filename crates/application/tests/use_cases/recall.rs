@@ -48,7 +48,7 @@ async fn what_bears_on_the_prompt_is_given_as_data() {
 
 #[tokio::test]
 async fn no_more_than_the_limit_are_recalled() {
-    let world = World::with(|_, policy| policy.memory.recall_limit = 3);
+    let world = World::with(|_, policy| policy.memory.recall.limit = 3);
     let user = world.user("ana").await;
     for number in 0..6 {
         world.remember(user, &format!("gosto de peixe {number}")).await;
@@ -86,9 +86,10 @@ async fn recall_that_fails_or_hangs_does_not_keep_an_answer_back() {
         let begun = Instant::now();
         let ended = world.ask(user, None, "onde eu moro?").await;
         assert_eq!(ended.turn.reply.as_deref(), Some("echo: onde eu moro?"), "{mood:?}");
-        assert!(ended.turn.recalled.is_empty() && ended.failure.is_none());
+        assert!(ended.failure.is_none());
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-        assert_eq!(system(&world), "Be kind.");
+        // What the prompt shares no word with is not recalled without an embedding.
+        assert!(ended.turn.recalled.iter().all(|memory| memory.text.as_str() == "moro em Recife"), "{mood:?}");
     }
     world.embedder.set_mood(Mood::Works);
     assert_eq!(world.ask(user, None, "onde eu moro?").await.turn.recalled.len(), 1);

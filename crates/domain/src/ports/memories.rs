@@ -1,8 +1,8 @@
+use crate::recall::MemoryIndex;
 use crate::{
     ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
     StoreError, Timestamp, TurnId, UserId,
 };
-use crate::recall::MemoryIndex;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub trait MemoryRepository: Send + Sync {
     ///
     /// Behaviour: a memory of revision 0 is new and is stored with revision 1; where its id is there already, deleted or
     /// not, it is left as it is. Any other replaces, compare-and-set, what is stored under its id: its revision is the one
-    /// it was read with, what is stored has the next one; `created_at` and `origin` never change. Returns the new and the
+    /// it was read with, what is stored has the next one; `created_at`, `origin` and `source` never change. Returns the new and the
     /// replaced ones as stored, in the order given, without those that were left. `None`, and nothing is written, when one
     /// that is to be replaced is not there. Of several calls at once that replace from one revision, exactly one succeeds.
     ///
@@ -50,8 +50,8 @@ pub trait MemoryRepository: Send + Sync {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError>;
 
-    /// The memory and all that it took the place of, directly or by way of others, oldest first by `valid_from`, then
-    /// `created_at`, then id. Empty when the user has no such memory.
+    /// The memory and all that it took the place of, directly or by way of others, in the order of
+    /// [`Memory::time_line`]. Empty when the user has no such memory.
     async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError>;
 
     /// The user's memories that do not hold any more, in no order that counts.

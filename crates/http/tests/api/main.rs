@@ -4,6 +4,7 @@
 mod bodies;
 mod failures;
 mod logins;
+mod memories;
 mod nul;
 mod operations;
 mod owners;

@@ -4,7 +4,7 @@ use crate::server::{Server, ok, problem};
 use serde_json::json;
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
-const CALLS: [&str; 20] = [
+const CALLS: [&str; 22] = [
     "post /register",
     "post /login",
     "post /token/refresh",
@@ -17,6 +17,8 @@ const CALLS: [&str; 20] = [
     "delete /chat",
     "get /chats",
     "get /memories",
+    "get /memories/export",
+    "get /memories/{id}/history",
     "post /memories",
     "delete /memories",
     "patch /memories/{id}",

@@ -33,6 +33,9 @@ async fn somebody_elses_memory_is_not_found_and_stays() {
     let path = format!("/memories/{}", text(&memory["id"]));
     problem(server.send("PATCH", &path, &bia, &json!({"text": "x"})).await, 404, "memory_not_found").await;
     problem(server.delete(&path, &bia).await, 404, "memory_not_found").await;
+    problem(server.get(&format!("{path}/history"), &bia).await, 404, "memory_not_found").await;
+    assert_eq!(ok(server.get("/memories/export", &bia).await).await["memories"], json!([]));
+    assert_eq!(ok(server.get("/memories?q=Recife", &bia).await).await["memories"], json!([]));
     assert_eq!(ok(server.delete("/memories", &bia).await).await["deleted"], 0);
     assert_eq!(server.ask(&bia, "", "onde moro? em Recife").await["memories"], json!([]));
     assert_eq!(ok(server.get("/memories", &ana).await).await["memories"], json!([memory]));

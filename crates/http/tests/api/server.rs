@@ -1,7 +1,10 @@
 //! A server for one test, and a client of it.
 
 use async_trait::async_trait;
-use palavra_application::{Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks};
+use palavra_application::{
+    Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks, decorators::HotMemoryRepository,
+};
+use palavra_domain::recall::Rules;
 use palavra_domain::{
     EmbeddingSpace, InstanceId, ModelId, StoreError, Timestamp, User, UserId, Username,
     ports::{ChatRepository, Embedder, KeyStatus, Quota, UserRepository},
@@ -143,8 +146,8 @@ fn policy() -> Policy {
         login: LoginPolicy { per_name_and_address: quota(5), per_name: quota(50), per_address: quota(500) },
         memory: MemoryPolicy {
             extraction_model: None,
-            min_score: 0.3,
-            recall_limit: 8,
+            recall: Rules::new(0.3, 8, 600),
+            same_score: 0.7,
             recall_timeout: Duration::from_millis(500),
             workers: 2,
             job_timeout: Duration::from_secs(5),
@@ -171,11 +174,14 @@ impl Server {
         let chats = Arc::new(InMemoryChatRepository::new());
         let stores_down = Arc::new(AtomicBool::new(false));
         let ids = Arc::new(CountingIds::new());
+        let users: Arc<dyn UserRepository> =
+            Arc::new(Users { inner: InMemoryUserRepository::new(), down: stores_down.clone() });
+        let memories = Arc::new(InMemoryMemoryRepository::new(space));
         let ports = Ports {
-            users: Arc::new(Users { inner: InMemoryUserRepository::new(), down: stores_down.clone() }),
+            users: users.clone(),
             sessions: Arc::new(InMemorySessionStore::new()),
             chats: chats.clone() as Arc<dyn ChatRepository>,
-            memories: Arc::new(InMemoryMemoryRepository::new(space)),
+            memories: Arc::new(HotMemoryRepository::new(memories, users, 1 << 20)),
             limiter: Arc::new(TokenBuckets::new()),
             feed: Arc::new(InProcessTurnFeed::new()),
             model: model.clone(),

@@ -135,7 +135,7 @@ fn wants_json(request: &CompletionRequest) -> bool {
 
 fn usual(request: &CompletionRequest) -> Script {
     if wants_json(request) {
-        return Script::new().say(r#"{"memories":[]}"#);
+        return Script::new().say(r#"{"operations":[]}"#);
     }
     let said = request.messages.iter().rev().find(|message| message.role == Role::User);
     Script::reply(&format!("echo: {}", said.map_or("", |message| &message.content)))
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!((finish.usage, finish.model.as_deref()), (default_usage(), Some("vendor/asked")));
         assert_eq!(finish.usage.cost.unwrap().to_string(), "0.000015");
         let json = model.complete(&key(), &request(schema())).await.unwrap();
-        assert_eq!(json.text, r#"{"memories":[]}"#);
+        assert_eq!(json.text, r#"{"operations":[]}"#);
         assert_eq!((model.text_calls().len(), model.json_calls().len(), model.cut_off()), (1, 1, 0));
         assert_eq!(model.calls()[0].key.expose(), "sk-or-test");
         assert!(model.calls()[0].streamed && !model.calls()[1].streamed);
