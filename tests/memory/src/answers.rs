@@ -201,12 +201,8 @@ impl ChatModel for KeptChatModel {
             completion_tokens: answer.completion_tokens,
             ..Usage::default()
         };
-        let finish = CompletionFinish {
-            generation_id: None,
-            model: answer.model,
-            finish_reason: answer.finish_reason,
-            usage,
-        };
+        let finish =
+            CompletionFinish { generation_id: None, model: answer.model, finish_reason: answer.finish_reason, usage };
         Ok(Completion { text: answer.text, finish })
     }
 

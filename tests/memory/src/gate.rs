@@ -55,7 +55,8 @@ pub fn report(entries: &[Entry]) -> String {
     }
     let figures = table(&["", "recall", "reduction", "median µs", "p99 µs"], &rows);
     let wrong = |part: Part| -> Vec<&str> {
-        let wrong = entries.iter().filter(|entry| entry.part == part && entry.holds() && !Gate::may_hold(entry.prompt()));
+        let wrong =
+            entries.iter().filter(|entry| entry.part == part && entry.holds() && !Gate::may_hold(entry.prompt()));
         wrong.map(Entry::id).collect()
     };
     let listed = |part: Part| {

@@ -4,7 +4,6 @@ mod setup;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use palavra_domain::recall::Mode;
 use palavra_memory_eval::{
     extraction::{Outcome, details, learn, matching::Rule, sample, tables, world::World},
     gate,
@@ -94,12 +93,8 @@ async fn recall(arguments: &Arguments, entries: &[Entry]) -> Result<()> {
     }
     let floors = Floors::swept(&searchable);
     let marks = arguments.models.marks();
-    say(&format!(
-        "## Recall\n\n{}\n\n{}",
-        arguments.models.embeddings_name(),
-        recall_tables(&searchable, marks.floor)
-    ));
-    say(&format!("{:?}, by floor, on every second user:\n\n{}", Mode::Hybrid, by_floor(&floors)));
+    say(&format!("## Recall\n\n{}\n\n{}", arguments.models.embeddings_name(), recall_tables(&searchable, marks.floor)));
+    say(&format!("Hybrid, by floor, on every second user:\n\n{}", by_floor(&floors)));
     say(&format!("Cosines:\n\n{}", sames(entries, &searchable, embedder.as_ref()).await?));
     Ok(())
 }
@@ -139,7 +134,10 @@ async fn extraction(arguments: &Arguments, entries: &[Entry]) -> Result<()> {
         outcomes.push(outcome);
         let (done, made) = (outcomes.len(), chat.calls().made);
         let left = begun.elapsed().as_secs_f64() / done as f64 * (sampled.len() - done) as f64 / 60.0;
-        tell(&format!("extraction: {done} of {} prompts, {made} calls made, about {left:.0} minutes left", sampled.len()));
+        tell(&format!(
+            "extraction: {done} of {} prompts, {made} calls made, about {left:.0} minutes left",
+            sampled.len()
+        ));
     }
     ensure!(!outcomes.is_empty(), "nothing was learnt from yet");
     say(&format!(

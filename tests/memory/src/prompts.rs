@@ -223,7 +223,8 @@ pub(crate) fn lines(path: &Path) -> Result<Vec<String>> {
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let listed = std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut files: Vec<PathBuf> = listed.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
+    let mut files: Vec<PathBuf> =
+        listed.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     files.sort();
     if files.is_empty() {

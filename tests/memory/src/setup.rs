@@ -49,10 +49,10 @@ pub(crate) struct Models {
     #[arg(long)]
     cache: Option<PathBuf>,
     /// The cosine from which on a saved memory and a label say the same.
-    #[arg(long, default_value_t = 0.94)]
+    #[arg(long, default_value_t = 0.93)]
     pub(crate) match_same: f32,
     /// The cosine from which on they do if they rest on the same words.
-    #[arg(long, default_value_t = 0.84)]
+    #[arg(long, default_value_t = 0.85)]
     pub(crate) match_about: f32,
     #[arg(skip)]
     local: OnceLock<Arc<Upstream>>,
@@ -93,7 +93,8 @@ impl Models {
     pub(crate) fn embedder(&self) -> Result<Arc<KeptEmbedder>> {
         let (base_url, server) = self.server(self.embeddings_url.as_ref(), Upstream::embeddings_url)?;
         let space = EmbeddingSpace { model: self.embedding_model.clone(), dimensions: self.dimensions };
-        let config = EmbeddingServerConfig { base_url, key: Some(self.key()?), connect_timeout: Duration::from_secs(5) };
+        let config =
+            EmbeddingServerConfig { base_url, key: Some(self.key()?), connect_timeout: Duration::from_secs(5) };
         let embedder: Arc<dyn Embedder> = Arc::new(OpenRouterEmbedder::elsewhere(config, space, PATIENCE)?);
         let file = Arc::new(AnswerFile::open(&self.folder()?.join("embeddings.jsonl"))?);
         Ok(Arc::new(KeptEmbedder::new(embedder, file, server)))

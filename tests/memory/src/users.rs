@@ -169,7 +169,10 @@ fn of_user(user: &RecallUser) -> Vec<String> {
                 faults.push(format!("question {number}: {what}"));
             }
         };
-        fault(!is_text(&question.q) || !asked.insert(&question.q), "its text is blank, padded, too long, or there twice");
+        fault(
+            !is_text(&question.q) || !asked.insert(&question.q),
+            "its text is blank, padded, too long, or there twice",
+        );
         let named: Vec<&String> = question.relevant.iter().chain(&question.irrelevant).collect();
         let different: BTreeSet<&String> = named.iter().copied().collect();
         fault(different.len() < named.len(), "it names a memory twice");

@@ -61,7 +61,8 @@ impl Statement {
 pub fn assigned(saved: &[Statement], labels: &[Statement], rule: Rule) -> Vec<Option<usize>> {
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (of_label, label) in labels.iter().enumerate() {
-        let fitting = saved.iter().enumerate().filter_map(|(of_saved, saved)| Some((saved.fits(label, rule)?, of_saved)));
+        let fitting =
+            saved.iter().enumerate().filter_map(|(of_saved, saved)| Some((saved.fits(label, rule)?, of_saved)));
         pairs.extend(fitting.map(|(fit, of_saved)| (fit, of_label, of_saved)));
     }
     pairs.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));

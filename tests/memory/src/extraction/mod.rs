@@ -6,7 +6,7 @@ mod sample;
 pub mod world;
 
 pub use report::{details, tables};
-pub use sample::{sample, said_again};
+pub use sample::{said_again, sample};
 
 use crate::prompts::{Entry, Language, Part};
 use anyhow::Result;

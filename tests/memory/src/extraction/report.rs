@@ -17,7 +17,10 @@ pub fn tables(outcomes: &[Outcome], calls: &Calls) -> String {
     for (title, outcomes) in [("Behind the gate, as in production", &gated), ("Without the gate", &outcomes.to_vec())] {
         text.push_str(&format!("{title}:\n\n{}\n", saved(outcomes)));
     }
-    text.push_str(&format!("Said twice, and over several turns:\n\n{}\n", changes(&[("behind the gate", &gated), ("without it", outcomes)])));
+    text.push_str(&format!(
+        "Said twice, and over several turns:\n\n{}\n",
+        changes(&[("behind the gate", &gated), ("without it", outcomes)])
+    ));
     text.push_str(&format!("By category, development part, behind the gate:\n\n{}\n", categories(&gated)));
     text.push_str(&seconds(calls));
     text
@@ -45,7 +48,13 @@ fn saved(outcomes: &[Outcome]) -> String {
         let precision: Share = of.clone().flat_map(|outcome| outcome.right.iter().copied()).collect();
         let is_found = |outcome: &&&Outcome| {
             let known = outcome.known_already.clone();
-            outcome.found.clone().into_iter().zip(known).map(|(found, known)| found.is_some() || known).collect::<Vec<_>>()
+            outcome
+                .found
+                .clone()
+                .into_iter()
+                .zip(known)
+                .map(|(found, known)| found.is_some() || known)
+                .collect::<Vec<_>>()
         };
         let recall: Share = of.clone().flat_map(|outcome| is_found(&outcome)).collect();
         let kinds = |outcome: &&Outcome| {
@@ -86,7 +95,8 @@ fn categories(outcomes: &[Outcome]) -> String {
     let mut categories: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for outcome in outcomes.iter().filter(|outcome| outcome.part == Part::Dev && outcome.sampled) {
         let right = outcome.right.iter().filter(|right| **right).count();
-        let found = outcome.found.iter().zip(&outcome.known_already).filter(|(found, known)| found.is_some() || **known);
+        let found =
+            outcome.found.iter().zip(&outcome.known_already).filter(|(found, known)| found.is_some() || **known);
         let junk = !outcome.holds && !outcome.saved.is_empty();
         let row = categories.entry(&outcome.category).or_default();
         let counts = [
@@ -107,7 +117,8 @@ fn categories(outcomes: &[Outcome]) -> String {
 }
 
 fn seconds(calls: &Calls) -> String {
-    let of = |figure: fn(&super::super::answers::Answer) -> f64| -> Vec<f64> { calls.answers.iter().map(figure).collect() };
+    let of =
+        |figure: fn(&super::super::answers::Answer) -> f64| -> Vec<f64> { calls.answers.iter().map(figure).collect() };
     let mut seconds = of(|answer| answer.seconds);
     let mut sent = of(|answer| answer.prompt_tokens.unwrap_or(0) as f64);
     let mut came = of(|answer| answer.completion_tokens.unwrap_or(0) as f64);

@@ -2,18 +2,23 @@
 
 use crate::prompts::Label;
 use anyhow::{Context as _, Result, anyhow, ensure};
-use palavra_application::{Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks, decorators::HotMemoryRepository};
+use palavra_application::{
+    Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks, decorators::HotMemoryRepository,
+};
 use palavra_domain::{
-    ApiKey, Attempt, BeginOutcome, BeginTurn, ChatId, ChatTarget, ChatTitle, EmbedAs, EmbeddedMemory, InstanceId, JobState,
-    Lease, Memory, MemoryId, MemoryOrigin, MemoryState, MemoryText, ModelId, PasswordHash, Prompt, SettleOutcome,
-    Settlement, TurnId, TurnStatus, User, UserId, Username,
+    ApiKey, Attempt, BeginOutcome, BeginTurn, ChatId, ChatTarget, ChatTitle, EmbedAs, EmbeddedMemory, InstanceId,
+    JobState, Lease, Memory, MemoryId, MemoryOrigin, MemoryState, MemoryText, ModelId, PasswordHash, Prompt,
+    SettleOutcome, Settlement, TurnId, TurnStatus, User, UserId, Username,
     ports::{ChatModel, Clock as _, Embedder, KeyStatus, MemoryRepository, Quota},
     recall::Rules,
 };
 use palavra_inmem::{
     InMemoryChatRepository, InMemoryMemoryRepository, InMemorySessionStore, InMemoryUserRepository, InProcessTurnFeed,
     TokenBuckets,
-    fakes::{CountingIds, FixedClock, PlainHasher, PlainTokens, PlainVault, StaticKeyInspector, StaticModelCatalog, model_info},
+    fakes::{
+        CountingIds, FixedClock, PlainHasher, PlainTokens, PlainVault, StaticKeyInspector, StaticModelCatalog,
+        model_info,
+    },
 };
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -51,7 +56,13 @@ pub enum Learning {
 impl World {
     /// A world in which `model` extracts by way of `chat`, and two memories count as near from `same_score` on.
     #[must_use]
-    pub fn new(chat: Arc<dyn ChatModel>, embedder: Arc<dyn Embedder>, model: ModelId, key: ApiKey, same_score: f32) -> Self {
+    pub fn new(
+        chat: Arc<dyn ChatModel>,
+        embedder: Arc<dyn Embedder>,
+        model: ModelId,
+        key: ApiKey,
+        same_score: f32,
+    ) -> Self {
         let clock = Arc::new(FixedClock::default());
         let users = Arc::new(InMemoryUserRepository::new());
         let memories: Arc<dyn MemoryRepository> = Arc::new(InMemoryMemoryRepository::new(embedder.space().clone()));
@@ -144,10 +155,7 @@ impl World {
         let prompt = Prompt::parse(prompt, PROMPT_MAX_CHARS)?;
         let begin = BeginTurn {
             user,
-            target: ChatTarget::New {
-                id: ChatId::new(self.ports.ids.next()),
-                title: ChatTitle::from_prompt(&prompt),
-            },
+            target: ChatTarget::New { id: ChatId::new(self.ports.ids.next()), title: ChatTitle::from_prompt(&prompt) },
             turn: TurnId::new(self.ports.ids.next()),
             prompt,
             memory_allowed: true,

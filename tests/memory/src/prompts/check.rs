@@ -9,8 +9,21 @@ const ALWAYS: [&str; 5] = ["direct", "implicit", "preference", "instruction", "m
 /// Categories whose prompts hold nothing, in the development part.
 const NEVER: [&str; 4] = ["question", "first_person_question", "roleplay", "greeting"];
 const SOMETIMES: [&str; 15] = [
-    "remember", "quoted", "hypothetical", "translate", "correct", "summarise", "code", "other_people", "momentary",
-    "joke", "injection", "one_off_format", "retraction", "contradiction", "long",
+    "remember",
+    "quoted",
+    "hypothetical",
+    "translate",
+    "correct",
+    "summarise",
+    "code",
+    "other_people",
+    "momentary",
+    "joke",
+    "injection",
+    "one_off_format",
+    "retraction",
+    "contradiction",
+    "long",
 ];
 /// What the API accepts of a memory.
 const TEXT_MAX_CHARS: usize = 1_000;
@@ -85,7 +98,10 @@ fn of_prompt(
     fault(prompt.trim().is_empty(), "the prompt is blank");
     fault(prompt.chars().count() > PROMPT_MAX_CHARS, "the prompt is too long");
     for label in keep {
-        fault(!is_text(&label.text) || label.text.chars().count() > TEXT_MAX_CHARS, "a text is blank, padded or too long");
+        fault(
+            !is_text(&label.text) || label.text.chars().count() > TEXT_MAX_CHARS,
+            "a text is blank, padded or too long",
+        );
         fault(!is_text(&label.quote) || !prompt.contains(&label.quote), "a quote is not in the prompt to the letter");
     }
     let texts: BTreeSet<String> = keep.iter().map(|label| label.text.clone()).collect();

@@ -1,6 +1,6 @@
 //! Where an embedding model's cosines have their marks: from where on a memory bears on a prompt, and two say the same.
 
-use super::{Answered, Searchable, ask, mean_recall, rules};
+use super::{Answered, Searchable, ask, precision_and_f2, rules};
 use crate::{
     extraction::matching::cosine,
     figures::{quantile, table},
@@ -9,23 +9,24 @@ use crate::{
 use anyhow::Result;
 use palavra_domain::{EmbedAs, ports::Embedder, recall::Mode};
 
-/// How much of the best recall@5 the chosen floor may cost.
-pub const CHOSEN_LOSS: f64 = 0.02;
+/// How much less than the best F2 the chosen floor may have: the curve is flat there, and a higher floor brings back less that does
+/// not belong.
+const LOSS: f64 = 0.01;
 /// The floors that are tried: from, to, step, in thousandths.
-const TRIED: (u16, u16, u16) = (700, 920, 10);
+const TRIED: (u16, u16, u16) = (740, 880, 10);
 
 /// What floors do.
 pub struct Floors {
     /// Each floor that was tried, and what came back on the first half of the users.
     pub tried: Vec<(f32, Vec<Vec<Answered>>)>,
-    /// The highest floor that costs next to no recall.
+    /// The highest floor that has about the best F2.
     pub chosen: f32,
     /// What comes back with it on the other half.
     pub other_half: Vec<Vec<Answered>>,
 }
 
 impl Floors {
-    /// Tries floors on every second user, hybrid, and chooses the highest that costs at most [`CHOSEN_LOSS`] of the best recall@5.
+    /// Tries floors on every second user, hybrid, and chooses the highest whose F2 is about the best.
     #[must_use]
     pub fn swept(users: &[Searchable<'_>]) -> Self {
         let half = |from: usize, floor: f32| -> Vec<Vec<Answered>> {
@@ -34,9 +35,9 @@ impl Floors {
         let (from, to, step) = TRIED;
         let floors = (from..=to).step_by(usize::from(step)).map(|floor| f32::from(floor) / 1000.0);
         let tried: Vec<(f32, Vec<Vec<Answered>>)> = floors.map(|floor| (floor, half(0, floor))).collect();
-        let recalls: Vec<f64> = tried.iter().map(|(_, answers)| mean_recall(&answers.concat())).collect();
-        let best = recalls.iter().copied().fold(0.0, f64::max);
-        let good = tried.iter().zip(recalls).filter(|(_, recall)| *recall >= best - CHOSEN_LOSS);
+        let scores: Vec<f64> = tried.iter().map(|(_, answers)| precision_and_f2(&answers.concat()).1).collect();
+        let best = scores.iter().copied().fold(0.0, f64::max);
+        let good = tried.iter().zip(scores).filter(|(_, score)| *score >= best - LOSS);
         let chosen = good.map(|((floor, _), _)| *floor).fold(0.0, f32::max);
         Self { tried, chosen, other_half: half(1, chosen) }
     }

@@ -3,7 +3,7 @@
 mod marks;
 mod report;
 
-pub use marks::{CHOSEN_LOSS, Floors, sames};
+pub use marks::{Floors, sames};
 pub use report::{by_floor, tables};
 
 use crate::{
@@ -107,6 +107,10 @@ pub struct Answered {
     pub topical: Option<Topical>,
     /// How many memories came back, at most [`DEPTH`].
     pub returned: usize,
+    /// How many of them bear on it.
+    pub hits: usize,
+    /// How many memories bear on it.
+    pub relevant: usize,
     /// Of the memories named irrelevant, those that came back.
     pub tempted: Share,
 }
@@ -144,6 +148,8 @@ pub fn ask(user: &Searchable<'_>, rules: &Rules) -> Vec<Answered> {
             memories: user.user.memories.len(),
             topical: topical(&names, &relevant),
             returned: names.len(),
+            hits: names.iter().filter(|name| relevant.contains(name)).count(),
+            relevant: relevant.len(),
             tempted: tempted.collect(),
         }
     });
@@ -185,6 +191,18 @@ pub fn mean_recall(answered: &[Answered]) -> f64 {
     topical.iter().sum::<f64>() / topical.len().max(1) as f64
 }
 
+/// Of what came back for all questions, the part that bears on them; and the F2 of all that came back, in which what is
+/// missing weighs more than what does not belong: a model passes over a line of little use, but does not know what it was not given.
+#[must_use]
+pub fn precision_and_f2(answered: &[Answered]) -> (f64, f64) {
+    let sum = |count: fn(&Answered) -> usize| answered.iter().map(count).sum::<usize>() as f64;
+    let (hits, returned, relevant) = (sum(|a| a.hits), sum(|a| a.returned), sum(|a| a.relevant));
+    let part = |of: f64| if of > 0.0 { hits / of } else { 0.0 };
+    let (precision, recall) = (part(returned), part(relevant));
+    let weighed = 4.0 * precision + recall;
+    (precision, if weighed > 0.0 { 5.0 * precision * recall / weighed } else { 0.0 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +223,7 @@ mod tests {
     fn a_question_finds_what_bears_on_it() {
         let line = r#"{"user":"u01","lang":"pt","memories":[
             {"id":"m1","kind":"fact","text":"Tem um cachorro chamado Thor"},{"id":"m2","kind":"profile","text":"Mora em Recife"}],
-            "questions":[{"q":"Que ração dou ao Thor?","relevant":["m1"],"irrelevant":["m2"],"cross":false},
+            "questions":[{"q":"Que ração eu dou ao meu cachorro Thor?","relevant":["m1"],"irrelevant":["m2"],"cross":false},
             {"q":"Quanto é dois mais dois?","relevant":[],"irrelevant":[],"cross":false}]}"#;
         let user: RecallUser = serde_json::from_str(line).unwrap();
         let user = Searchable::by_words(&user).unwrap();
@@ -213,5 +231,10 @@ mod tests {
         assert_eq!(thor.topical, Some(Topical { recall: 1.0, ndcg: 1.0 }));
         assert_eq!((thor.tempted, thor.returned), (Share { hits: 0, of: 1 }, 1));
         assert!(sum.topical.is_none() && sum.returned == 0);
+        assert_eq!(precision_and_f2(&[thor, sum]), (1.0, 1.0));
+        let missed = Answered { hits: 0, relevant: 1, returned: 1, ..thor };
+        assert_eq!(precision_and_f2(&[missed]), (0.0, 0.0));
+        // Half of each: the F2 of equal figures is that figure.
+        assert_eq!(precision_and_f2(&[thor, missed]), (0.5, 0.5));
     }
 }

@@ -1,6 +1,6 @@
 //! Recall's tables.
 
-use super::{Answered, Floors, Searchable, ask, micros, rules};
+use super::{Answered, Floors, Searchable, ask, micros, precision_and_f2, rules};
 use crate::{
     figures::{Mean, Share, quantile, table},
     users::Size,
@@ -40,7 +40,8 @@ pub fn tables(users: &[Searchable<'_>], floor: f32) -> String {
         sizes.push(row);
         times.push(time);
     }
-    let head = ["", "questions", "recall@5", "nDCG@5", "empty when nothing bears on it", "irrelevant ones that come back"];
+    let head =
+        ["", "questions", "recall@5", "nDCG@5", "empty when nothing bears on it", "irrelevant ones that come back"];
     let classes: Vec<String> = Size::ALL.iter().map(Size::to_string).collect();
     let by_class: Vec<&str> = std::iter::once("").chain(classes.iter().map(String::as_str)).collect();
     format!(
@@ -56,10 +57,12 @@ pub fn tables(users: &[Searchable<'_>], floor: f32) -> String {
 pub fn by_floor(floors: &Floors) -> String {
     let row = |floor: f32, answers: &[Vec<Answered>], mark: &str| {
         let [recall, ndcg] = means(answers, |_| true);
-        let returned: Vec<f64> = answers.iter().flatten().map(|answered| answered.returned as f64).collect();
-        let mean = returned.iter().sum::<f64>() / returned.len().max(1) as f64;
+        let all = answers.concat();
+        let returned = all.iter().map(|answered| answered.returned).sum::<usize>() as f64 / all.len().max(1) as f64;
+        let (precision, f2) = precision_and_f2(&all);
         let shares = [empty(answers), tempted(answers)].map(|share| share.to_string());
-        let figures = vec![format!("{floor:.3}{mark}"), shown(recall), shown(ndcg), format!("{mean:.2}")];
+        let figures = [format!("{returned:.2}"), format!("{precision:.3}"), format!("{f2:.3}")];
+        let figures = [vec![format!("{floor:.2}{mark}"), shown(recall), shown(ndcg)], figures.to_vec()].concat();
         [figures, shares.to_vec()].concat()
     };
     let tried = floors.tried.iter();
@@ -67,7 +70,16 @@ pub fn by_floor(floors: &Floors) -> String {
         .map(|(floor, answers)| row(*floor, answers, if *floor == floors.chosen { " chosen" } else { "" }))
         .collect();
     rows.push(row(floors.chosen, &floors.other_half, ", the other half"));
-    let head = ["floor", "recall@5", "nDCG@5", "came back", "empty when nothing bears on it", "irrelevant ones that come back"];
+    let head = [
+        "floor",
+        "recall@5",
+        "nDCG@5",
+        "came back",
+        "of it right",
+        "F2",
+        "empty when nothing bears on it",
+        "irrelevant ones that come back",
+    ];
     table(&head, &rows)
 }
 

@@ -59,7 +59,7 @@ async fn what_the_labels_say_is_found_and_what_they_do_not_is_wrong() {
     ];
     bench.answers(&found);
     // The second time it says the home in other words, and the junk again.
-    bench.answers(&[["add", "", &home.quote, "profile", "moro em Recife mesmo"], ["add", "", "oi", "fact", "oi"]]);
+    bench.answers(&[["add", "", &home.quote, "profile", "A cidade é Recife"], ["add", "", "oi", "fact", "oi"]]);
     let outcome = bench.learn(&entry).await;
     assert!(outcome.holds && !outcome.failed && outcome.sampled);
     let found: Vec<Option<&str>> =
