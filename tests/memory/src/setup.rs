@@ -48,6 +48,9 @@ pub(crate) struct Models {
     /// The folder that answers are kept in.
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Another floor for recall than the server has for the embedding model.
+    #[arg(long)]
+    floor: Option<f32>,
     /// The cosine from which on a saved memory and a label say the same.
     #[arg(long, default_value_t = 0.93)]
     pub(crate) match_same: f32,
@@ -69,9 +72,10 @@ impl Models {
         ApiKey::parse(self.key.clone()).context("--key")
     }
 
-    /// The marks of the embedding model's scale, as the server has them.
+    /// The marks of the embedding model's scale, as the server has them, but for a floor that was given.
     pub(crate) fn marks(&self) -> Calibration {
-        Calibration::of(&self.embedding_model)
+        let known = Calibration::of(&self.embedding_model);
+        Calibration { floor: self.floor.unwrap_or(known.floor), ..known }
     }
 
     /// The embedding model, with its marks.
