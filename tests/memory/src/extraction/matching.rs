@@ -118,7 +118,7 @@ mod tests {
     fn a_saved_one_finds_one_label() {
         let labels = [statement("a", 0..10, [1.0, 0.0]), statement("b", 10..20, [0.0, 1.0])];
         let both = statement("c", 0..20, [1.0, 0.9]);
-        assert_eq!(assigned(&[both.clone()], &labels, Rule { about: 0.5, ..RULE }), [Some(0), None]);
+        assert_eq!(assigned(std::slice::from_ref(&both), &labels, Rule { about: 0.5, ..RULE }), [Some(0), None]);
         let second = statement("d", 10..20, [0.1, 1.0]);
         assert_eq!(assigned(&[both, second], &labels, Rule { about: 0.5, ..RULE }), [Some(0), Some(1)]);
         assert_eq!(assigned(&[], &labels, RULE), [None, None]);

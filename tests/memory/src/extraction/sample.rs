@@ -11,28 +11,23 @@ use std::collections::BTreeMap;
 /// The order is by chance too, so that a run that is stopped has a sample as well.
 #[must_use]
 pub fn sample<'a>(entries: &'a [Entry], parts: &[Part], size: usize, seed: u64) -> Vec<(&'a Entry, bool)> {
-    let mut shares: BTreeMap<(Part, Language, bool), Vec<(u64, &Entry)>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| parts.contains(&entry.part)) {
-        let share = shares.entry((entry.part, entry.language, entry.holds())).or_default();
-        share.push((chance(seed, entry.id()), entry));
-    }
+    let mut drawn: Vec<&Entry> = entries.iter().filter(|entry| parts.contains(&entry.part)).collect();
+    drawn.sort_by_cached_key(|entry| chance(seed, entry.id()));
+    let mut taken: BTreeMap<(Part, Language, bool), usize> = BTreeMap::new();
     let mut sampled = Vec::new();
     let mut others = Vec::new();
-    for share in shares.values_mut() {
-        share.sort_unstable_by_key(|(chance, _)| *chance);
-        for (at, (chance, entry)) in share.iter().enumerate() {
-            if at < size / 4 {
-                // By the place in its share: all shares advance together.
-                sampled.push((at as u64, *chance, *entry));
-            } else if !entry.context().is_empty() {
-                others.push((*chance, *entry));
-            }
+    for entry in drawn {
+        let place = taken.entry((entry.part, entry.language, entry.holds())).or_default();
+        if *place < size / 4 {
+            sampled.push((*place, entry));
+        } else if !entry.context().is_empty() {
+            others.push((entry, false));
         }
+        *place += 1;
     }
-    sampled.sort_unstable_by_key(|(at, chance, _)| (*at, *chance));
-    others.sort_unstable_by_key(|(chance, _)| *chance);
-    let sampled = sampled.into_iter().map(|(_, _, entry)| (entry, true));
-    sampled.chain(others.into_iter().map(|(_, entry)| (entry, false))).collect()
+    // By the place in its share: all shares advance together.
+    sampled.sort_by_key(|(place, _)| *place);
+    sampled.into_iter().map(|(_, entry)| (entry, true)).chain(others).collect()
 }
 
 fn chance(seed: u64, id: &str) -> u64 {
