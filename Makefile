@@ -8,10 +8,10 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/palavra/target
 PROFILE ?= dev
 BINARIES = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,release)
 
-.PHONY: help run demo test check bench spans features fmt arrows protoc
+.PHONY: help run demo test check bench eval-memory spans features fmt arrows protoc
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: protoc ## Serve for real use: SQLite and LanceDB in ./data, OpenRouter with each user's key
 	cargo build --profile $(PROFILE) --workspace --bins
@@ -29,8 +29,6 @@ check: protoc ## Formatting, lints and the arrows between crates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(MAKE) --no-print-directory arrows
-	python3 tests/memory/check.py >/dev/null
-	python3 tests/memory/recall/check.py >/dev/null
 
 arrows: # Which crate may depend on which
 	cargo run --quiet -p palavra-e2e --bin arrows
@@ -39,6 +37,9 @@ arrows: # Which crate may depend on which
 bench: protoc ## Requests a second, latencies, memory, spans and files, with an optimised build (cold: 45 minutes)
 	cargo build --profile bench --workspace --bins
 	tests/with-servers $(CARGO_TARGET_DIR)/release/bench $(BENCH)
+
+eval-memory: ## Tables of memory's quality: gate, recall, extraction by a real local model (EVAL="--help"; first run: hours)
+	cargo run --quiet --release -p palavra-memory-eval -- $(EVAL)
 
 spans: protoc ## What one prompt spends its time on, as a timeline, with an optimised build
 	@$(MAKE) --no-print-directory bench BENCH="--only spans $(BENCH)"

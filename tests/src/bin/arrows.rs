@@ -15,6 +15,8 @@ fn allowed(crate_name: &str) -> Vec<&'static str> {
         "http" => vec!["domain", "application"],
         "app" => [&["domain", "application", "http"], ADAPTERS.as_slice()].concat(),
         "e2e" => vec!["openrouter-sim", "contracts"],
+        // Nothing that links LanceDB.
+        "memory-eval" => vec!["domain", "application", "inmem", "openrouter"],
         adapter if ADAPTERS.contains(&adapter) => vec!["domain"],
         _ => vec![],
     }
