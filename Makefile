@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/palavra/target
 PROFILE ?= dev
 BINARIES = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,release)
 
-.PHONY: help run demo test check bench eval-memory spans features fmt arrows protoc
+.PHONY: help run demo test check bench bench-memory eval-memory spans features fmt arrows protoc
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ arrows: # Which crate may depend on which
 bench: protoc ## Requests a second, latencies, memory, spans and files, with an optimised build (cold: 45 minutes)
 	cargo build --profile bench --workspace --bins
 	tests/with-servers $(CARGO_TARGET_DIR)/release/bench $(BENCH)
+
+bench-memory: protoc ## Recall on a million memories, beside ChromaDB and FAISS (made once: some minutes, 4 GB)
+	tests/bench-memory cargo bench --workspace --bench memory -- $(BENCH)
 
 eval-memory: ## Tables of memory's quality: gate, recall, extraction by a real local model (EVAL="--help"; first run: hours)
 	cargo run --quiet --release -p palavra-memory-eval -- $(EVAL)

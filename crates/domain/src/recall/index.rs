@@ -72,7 +72,9 @@ impl MemoryIndex {
     /// What it takes in memory, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let texts: usize = self.memories.iter().map(|memory| memory.text.as_str().len()).sum();
+        let span = |memory: &Memory| memory.source.as_ref()?.span.as_ref().map(|span| span.text.len());
+        let texts: usize =
+            self.memories.iter().map(|memory| memory.text.as_str().len() + span(memory).unwrap_or_default()).sum();
         size_of::<Self>()
             + texts
             + self.memories.capacity() * size_of::<Memory>()
