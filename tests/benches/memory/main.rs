@@ -31,7 +31,7 @@ const TEXT: &str = "Que presente eu dou para a Beatriz no aniversário de sete a
 const LIMIT: usize = 8;
 const NEAREST: usize = 10;
 /// As the server's settings have it.
-const HOT_BYTES: usize = 256 << 20;
+const HOT_BYTES: usize = 64 << 20;
 const WRITES: usize = 50;
 
 /// Benchmarks recall on a large table.

@@ -190,7 +190,8 @@ mod tests {
         super::fixture::{NOW, facts, memory},
         *,
     };
-    use crate::recall::Candidate;
+    use crate::{ChatId, MemorySource, Span, TurnId, recall::Candidate};
+    use uuid::Uuid;
 
     const EAST: &[f32] = &[1.0, 0.0];
     const NORTH: &[f32] = &[0.0, 2.0];
@@ -355,5 +356,10 @@ mod tests {
         let wider = MemoryIndex::new(facts(&[("Toca violino", &wide)])).bytes();
         assert_eq!(wider, small + 382 * size_of::<f32>());
         assert!(small >= size_of::<MemoryIndex>() + size_of::<Memory>());
+        let mut extracted = facts(&[("Toca violino", EAST)]);
+        let span = Span { start: 0, text: "toco violino".to_owned() };
+        let (chat, turn) = (ChatId::new(Uuid::nil()), TurnId::new(Uuid::nil()));
+        extracted[0].memory.source = Some(MemorySource { chat, turn, span: Some(span) });
+        assert_eq!(MemoryIndex::new(extracted).bytes(), small + "toco violino".len());
     }
 }
