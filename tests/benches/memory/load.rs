@@ -50,7 +50,7 @@ where
     let times = Arc::new(Mutex::new(Times::new()?));
     let taken = Arc::clone(&times);
     let mut begun = tokio::task::spawn_blocking(move || {
-        let mut begun = JoinSet::new();
+        let mut begun: JoinSet<anyhow::Result<()>> = JoinSet::new();
         let start = Instant::now();
         for number in 0..count {
             #[allow(clippy::cast_precision_loss, reason = "some thousands")]

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use corpus::{Corpus, MEASURED_MEMORIES, query};
 use load::{Times, offered, repeated};
-use palavra_application::HotMemoryRepository;
+use palavra_application::decorators::HotMemoryRepository;
 use palavra_contracts::samples;
 use palavra_domain::{
     EmbeddedMemory, Timestamp, UserId,

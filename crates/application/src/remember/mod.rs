@@ -183,7 +183,11 @@ impl Remember {
     async fn remember(&self, task: &RememberTask) -> Result<usize, RememberError> {
         let Some(user) = self.ports.users.find(task.turn.user).await? else { return Ok(0) };
         let cleared = user.memories_cleared_at.is_some_and(|at| at >= task.said_at);
-        if !user.memory_enabled || cleared || self.ports.memories.knows_turn(user.id, task.turn.turn).await? {
+        if !user.memory_enabled || cleared {
+            return Ok(0);
+        }
+        // Of a job that nobody had before, nothing can be there.
+        if task.tries > 1 && self.ports.memories.knows_turn(user.id, task.turn.turn).await? {
             return Ok(0);
         }
         let sealed = user.api_key.as_ref().ok_or(RememberError::KeyMissing)?;

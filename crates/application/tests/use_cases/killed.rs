@@ -4,8 +4,9 @@ use crate::world::{World, operations, soon};
 use async_trait::async_trait;
 use palavra_application::{Application, Policy, Tasks};
 use palavra_domain::{
-    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, InstanceId, JobState, Memory, MemoryCursor, MemoryId,
-    MemoryState, Page, ScoredMemory, StoreError, Timestamp, TurnId, UserId, ports::MemoryRepository,
+    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, InstanceId, JobState, Lease, Memory, MemoryCursor, MemoryId,
+    MemoryState, Page, ScoredMemory, StoreError, Timestamp, TurnId, UserId,
+    ports::{Clock as _, MemoryRepository},
 };
 use palavra_inmem::{
     InMemoryMemoryRepository,
@@ -17,6 +18,8 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
+
+const LEASE: Duration = Duration::from_secs(1);
 
 /// Where a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,11 +173,17 @@ async fn a_kill_at_any_step_leaves_every_memory_once() {
                 world.model.script_json(Script::new().say(&found));
                 world.embedder.set_mood(Mood::Hangs);
             }
-            Step::KnowsTurn | Step::Reading | Step::ReadingDeleted | Step::BeforeWriting | Step::AfterWriting => {
+            Step::KnowsTurn => {
+                // It is asked of a job that somebody had before.
+                let now = world.clock.now();
+                let lease = Lease { owner: InstanceId::new(uuid::Uuid::from_u128(8)), until: now.plus(LEASE) };
+                assert_eq!(world.ports.chats.claim_memory_jobs(lease, now, 1).await.unwrap().len(), 1);
+                world.clock.advance(LEASE * 2);
                 *store.at.lock().unwrap() = Some(step);
-                if step != Step::KnowsTurn {
-                    world.model.script_json(Script::new().say(&found));
-                }
+            }
+            Step::Reading | Step::ReadingDeleted | Step::BeforeWriting | Step::AfterWriting => {
+                *store.at.lock().unwrap() = Some(step);
+                world.model.script_json(Script::new().say(&found));
             }
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
