@@ -62,8 +62,9 @@ impl Writes {
         self.of(user).load(Ordering::SeqCst)
     }
 
-    fn add(&self, user: UserId) {
-        self.of(user).fetch_add(1, Ordering::SeqCst);
+    /// Counts one more, and returns how many they are with it.
+    fn add(&self, user: UserId) -> u64 {
+        self.of(user).fetch_add(1, Ordering::SeqCst) + 1
     }
 }
 
@@ -92,7 +93,7 @@ impl HotMemoryRepository {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (inner, writes, repository) = (Arc::clone(&self.inner), Arc::clone(&self.writes), Arc::clone(&self.users));
-        let whole = async move {
+        detached(async move {
             let done = write(inner).await;
             for user in users {
                 // Also after a failure: a lost answer may have been a success.
@@ -100,26 +101,44 @@ impl HotMemoryRepository {
                 move_version(repository.as_ref(), user).await;
             }
             done
-        };
-        tokio::spawn(whole).await.unwrap_or_else(|lost| Err(StoreError::Unexpected { source: lost.into() }))
+        })
+        .await
     }
 }
 
-/// Other instances learn of a write by the version. The write is done: it does not fail with this.
-async fn move_version(users: &dyn UserRepository, user: UserId) {
+/// Does something to its end, even if the caller goes away.
+async fn detached<T: Send + 'static>(
+    whole: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(whole).await.unwrap_or_else(|lost| Err(StoreError::Unexpected { source: lost.into() }))
+}
+
+/// What was stored of what was written, with the vectors.
+fn embedded(stored: &[Memory], written: Vec<EmbeddedMemory>) -> Vec<EmbeddedMemory> {
+    let stored = |id: MemoryId| stored.iter().find(|memory| memory.id == id).cloned();
+    written
+        .into_iter()
+        .filter_map(|written| Some(EmbeddedMemory { memory: stored(written.memory.id)?, ..written }))
+        .collect()
+}
+
+/// Other instances learn of a write by the version, which is returned where it is known. The write is done: it does not fail
+/// with this.
+async fn move_version(users: &dyn UserRepository, user: UserId) -> Option<u64> {
     for attempt in 1..=TRIES {
         match users.memories_changed(user, None).await {
-            Ok(_) => return,
+            Ok(version) => return version,
             Err(error) if attempt < TRIES && error.is_transient() => tokio::time::sleep(WAIT).await,
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn Error, %user,
                     "other instances see a change of memories only after {} minutes", KEPT.as_secs() / 60
                 );
-                return;
+                return None;
             }
         }
     }
+    None
 }
 
 #[async_trait]
@@ -136,7 +155,27 @@ impl MemoryRepository for HotMemoryRepository {
     }
 
     async fn change(&self, user: UserId, memories: Vec<EmbeddedMemory>) -> Result<Option<Vec<Memory>>, StoreError> {
-        self.write(vec![user], move |inner| async move { inner.change(user, memories).await }).await
+        let writes = self.writes.count(user);
+        let known = self.hot.get(&user).filter(|known| known.writes == writes);
+        let (inner, all_writes, repository) =
+            (Arc::clone(&self.inner), Arc::clone(&self.writes), Arc::clone(&self.users));
+        let (hot, most_bytes) = (self.hot.clone(), self.most_bytes);
+        detached(async move {
+            let done = inner.change(user, memories.clone()).await;
+            let writes = all_writes.add(user);
+            let version = move_version(repository.as_ref(), user).await;
+            // If nobody else wrote since it was read, it need not be read again.
+            if let (Some(known), Some(version), Ok(Some(stored))) = (known, version, &done)
+                && (known.version + 1, known.writes + 1) == (version, writes)
+            {
+                let index = Arc::new(known.index.changed(&embedded(stored, memories), INDEXED));
+                if index.bytes() <= most_bytes {
+                    hot.insert(user, Known { version, writes, index });
+                }
+            }
+            done
+        })
+        .await
     }
 
     async fn find(&self, user: UserId, id: MemoryId) -> Result<Option<Memory>, StoreError> {

@@ -163,6 +163,30 @@ async fn a_user_is_read_once_until_the_next_write() {
 }
 
 #[tokio::test]
+async fn what_is_learnt_of_a_known_user_is_known_without_reading_again() {
+    let (store, users, hot, other) = pair(ROOM).await;
+    let user = registered(&users, "ana").await;
+    hot.insert(vec![embedded(user, "one", DIMENSIONS, 10.0)]).await.unwrap();
+    assert_eq!(found(&hot, &users, user).await, ["one"]);
+    let learnt = |text: &str, degrees| {
+        let mut new = embedded(user, text, DIMENSIONS, degrees);
+        new.memory.revision = 0;
+        new
+    };
+    hot.change(user, vec![learnt("two", 5.0)]).await.unwrap().unwrap();
+    assert_eq!(found(&hot, &users, user).await, ["two", "one"]);
+    assert_eq!(store.reads(), 1);
+    let kept = hot.index(user, 0).await.unwrap();
+    assert!(kept.memories().iter().all(|memory| memory.revision == 1), "what is kept is what was stored");
+
+    // What another process wrote meanwhile is read, with what is learnt here.
+    other.insert(vec![embedded(user, "three", DIMENSIONS, 1.0)]).await.unwrap();
+    hot.change(user, vec![learnt("four", 2.0)]).await.unwrap().unwrap();
+    assert_eq!(found(&hot, &users, user).await, ["three", "four", "two", "one"]);
+    assert_eq!(store.reads(), 2);
+}
+
+#[tokio::test]
 async fn another_process_sees_a_write_by_the_users_version() {
     let (store, users, hot, other) = pair(ROOM).await;
     let user = registered(&users, "ana").await;

@@ -1,8 +1,8 @@
 //! One user's memories, made ready to be searched.
 
 use super::{Candidate, Mode, Rules, Sought, fuse, postings::Postings};
-use crate::{EmbeddedMemory, Memory, MemoryCursor, MemoryKind, ScoredMemory, Timestamp};
-use std::cmp::Ordering;
+use crate::{EmbeddedMemory, Memory, MemoryCursor, MemoryKind, MemoryState, ScoredMemory, Timestamp};
+use std::cmp::{Ordering, Reverse};
 
 /// How many memories of a ranking count: those further down would add next to nothing.
 const DEPTH: usize = 256;
@@ -49,6 +49,24 @@ impl MemoryIndex {
         standing.sort_unstable_by(|one, other| other.cmp(one));
         let standing = standing.into_iter().map(|(.., place)| place).collect();
         Self { memories, dimensions, directions, directed, postings, standing }
+    }
+
+    /// What it becomes once these memories are stored: the active ones are in it, in place of what had their ids, the others
+    /// are not. Newest first, at most `limit`.
+    #[must_use]
+    pub fn changed(&self, changed: &[EmbeddedMemory], limit: usize) -> Self {
+        let mut directions = self.directed.iter().zip(self.directions.chunks_exact(self.dimensions.max(1))).peekable();
+        let kept = (0_u32..).zip(&self.memories).filter_map(|(place, memory)| {
+            let direction =
+                directions.next_if(|(directed, _)| **directed == place).map(|(_, direction)| direction.to_vec());
+            let is_changed = changed.iter().any(|embedded| embedded.memory.id == memory.id);
+            (!is_changed).then(|| EmbeddedMemory { memory: memory.clone(), vector: direction.unwrap_or_default() })
+        });
+        let new = changed.iter().filter(|embedded| embedded.memory.state == MemoryState::Active).cloned();
+        let mut embedded: Vec<EmbeddedMemory> = kept.chain(new).collect();
+        embedded.sort_by_key(|embedded| Reverse(embedded.memory.cursor()));
+        embedded.truncate(limit);
+        Self::new(embedded)
     }
 
     /// How many memories it holds.
@@ -190,7 +208,7 @@ mod tests {
         super::fixture::{NOW, facts, memory},
         *,
     };
-    use crate::{ChatId, MemorySource, Span, TurnId, recall::Candidate};
+    use crate::{ChatId, MemorySource, MemoryText, Span, TurnId, recall::Candidate};
     use uuid::Uuid;
 
     const EAST: &[f32] = &[1.0, 0.0];
@@ -344,6 +362,28 @@ mod tests {
         let ids: Vec<u128> =
             second.nearest(EAST, 3, 0.5).iter().map(|found| found.memory.id.uuid().as_u128()).collect();
         assert_eq!(ids, [4, 2, 1], "of the same score the newer, or with the greater id");
+    }
+
+    #[test]
+    fn changes_come_to_what_reading_anew_would() {
+        let mut all = facts(&[("Tem um gato", EAST), ("Tem um cão", NORTH), ("Vê um gato", EAST), ("Mora só", &[])]);
+        let before = MemoryIndex::new(all.clone());
+        let mut replaced = all[0].clone();
+        replaced.memory.text = MemoryText::parse("Tem dois gatos").unwrap();
+        let mut ended = all[1].clone();
+        ended.memory.state = MemoryState::Superseded;
+        let mut new = facts(&[("a", EAST), ("b", EAST), ("c", EAST), ("d", EAST), ("Perdeu um gato", NORTH)]).remove(4);
+        new.memory.created_at = NOW;
+        let after = before.changed(&[replaced.clone(), ended, new.clone()], 4);
+        all[0] = replaced;
+        all[1] = new;
+        all.sort_by_key(|embedded| Reverse(embedded.memory.cursor()));
+        let anew = MemoryIndex::new(all);
+        assert_eq!(after.memories(), anew.memories());
+        for asked in [sought("um gato", Some(EAST)), sought("gatos", Some(NORTH)), sought("mora", None)] {
+            assert_eq!(after.search(&asked, &rules(Mode::Hybrid)), anew.search(&asked, &rules(Mode::Hybrid)));
+        }
+        assert_eq!(before.changed(&[], 2).memories(), &before.changed(&[], 9).memories()[..2]);
     }
 
     #[test]
