@@ -2,7 +2,7 @@
 //!
 //! Arguments are files, each with how often its prompts count in front if that is not once: `3:w1.txt`. A file is one of the labelled
 //! corpus (`.jsonl`), or has a prompt a line, `+ pt direct|moro em Recife`. A logistic regression with a penalty on squares, over the
-//! features that two prompts or more have. Beforehand it prints on standard error how tables that have not seen a file judge it. The limit
+//! features that two prompts or more have; the odds of a prompt are the sum of the odds of its sentences. Beforehand it prints on standard error how tables that have not seen a file judge it. The limit
 //! from which prompts pass is taken from these judgements, of the files that count most.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, error::Error, fs};
 /// How much of what holds something is to pass, of prompts of authors that the table has not seen.
 const RECALL: f64 = 0.985;
 /// The penalty on the squares of the points.
-const PENALTY: f64 = 3.0;
+const PENALTY: f64 = 6.0;
 const ROUNDS: u32 = 250;
 /// Points below this, in hundredths, are left out.
 const LEAST: i32 = 4;
@@ -35,7 +35,8 @@ struct Example {
     file: usize,
     weight: f64,
     holds: bool,
-    features: Vec<usize>,
+    /// The features of the prompt, then of each sentence.
+    parts: Vec<Vec<usize>>,
 }
 
 struct Fitted {
@@ -44,8 +45,22 @@ struct Fitted {
 }
 
 impl Fitted {
-    fn odds(&self, example: &Example) -> f64 {
-        self.always + example.features.iter().filter_map(|feature| self.points.get(*feature)).sum::<f64>()
+    fn of(&self, features: &[usize]) -> f64 {
+        features.iter().filter_map(|feature| self.points.get(*feature)).sum()
+    }
+
+    /// The odds, and how much each sentence has to do with them.
+    fn odds(&self, example: &Example) -> (f64, Vec<f64>) {
+        let Some((prompt, sentences)) = example.parts.split_first() else {
+            return (self.always, Vec::new());
+        };
+        let odds: Vec<f64> = sentences.iter().map(|sentence| self.of(sentence)).collect();
+        let most = odds.iter().copied().fold(f64::MIN, f64::max);
+        let mut shares: Vec<f64> = odds.iter().map(|odds| (odds - most).exp()).collect();
+        let sum: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= sum);
+        let together = if odds.is_empty() { 0.0 } else { most + sum.ln() };
+        (self.always + self.of(prompt) + together, shares)
     }
 }
 
@@ -54,8 +69,13 @@ fn fit(examples: &[&Example], features: usize) -> Fitted {
     let mut bend = vec![PENALTY; features];
     let mut bend_always = 1e-9;
     for example in examples {
-        let most = 0.25 * example.weight * (example.features.len() + 1) as f64;
-        example.features.iter().for_each(|feature| bend[*feature] += most);
+        let prompt = example.parts.first().map_or(0, Vec::len);
+        let longest = example.parts.iter().skip(1).map(Vec::len).max().unwrap_or_default();
+        let most = 0.25 * example.weight * (prompt + longest + 1) as f64;
+        let mut all: Vec<usize> = example.parts.iter().flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all.iter().for_each(|feature| bend[*feature] += most);
         bend_always += most;
     }
     let mut fitted = Fitted { points: vec![0.0; features], always: 0.0 };
@@ -71,8 +91,11 @@ fn fit(examples: &[&Example], features: usize) -> Fitted {
         let mut gradient_always = 0.0;
         for example in examples {
             let held = f64::from(u8::from(example.holds));
-            let error = example.weight * (1.0 / (1.0 + (-looked.odds(example)).exp()) - held);
-            example.features.iter().for_each(|feature| gradient[*feature] += error);
+            let (odds, shares) = looked.odds(example);
+            let error = example.weight * (1.0 / (1.0 + (-odds).exp()) - held);
+            for (part, share) in example.parts.iter().zip(std::iter::once(&1.0).chain(&shares)) {
+                part.iter().for_each(|feature| gradient[*feature] += error * share);
+            }
             gradient_always += error;
         }
         let steps = looked.points.iter().zip(gradient.iter().zip(&bend));
@@ -99,26 +122,33 @@ fn read(file: &str) -> Result<Vec<(String, bool)>, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
-    let mut found: Vec<(usize, f64, bool, Vec<String>)> = Vec::new();
+    let mut found: Vec<(usize, f64, bool, Vec<Vec<String>>)> = Vec::new();
     for (index, argument) in std::env::args().skip(1).enumerate() {
         let (weight, file) = argument.split_once(':').unwrap_or(("1", &argument));
         for (prompt, holds) in read(file)? {
             let mut features = Gate::features(&prompt);
-            features.sort_unstable();
-            features.dedup();
+            for part in &mut features {
+                part.sort_unstable();
+                part.dedup();
+            }
             found.push((index, weight.parse()?, holds, features));
         }
         files.push((file.to_owned(), weight.parse::<f64>()?));
     }
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    found.iter().flat_map(|(.., features)| features).for_each(|feature| *counts.entry(feature).or_default() += 1);
+    for (.., features) in &found {
+        let mut all: Vec<&str> = features.iter().flatten().map(String::as_str).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.iter().for_each(|feature| *counts.entry(feature).or_default() += 1);
+    }
     let names: Vec<&str> = counts.iter().filter(|(_, count)| **count > 1).map(|(name, _)| *name).collect();
     let number = |feature: &String| names.binary_search(&feature.as_str()).ok();
     let examples = found.iter().map(|(file, weight, holds, features)| Example {
         file: *file,
         weight: *weight,
         holds: *holds,
-        features: features.iter().filter_map(number).collect(),
+        parts: features.iter().map(|part| part.iter().filter_map(number).collect()).collect(),
     });
     let examples: Vec<Example> = examples.collect();
     let limit = look(&files, &examples, names.len());
@@ -141,7 +171,7 @@ fn look(files: &[(String, f64)], examples: &[Example], features: usize) -> f64 {
             let (inside, outside): (Vec<&Example>, Vec<&Example>) =
                 examples.iter().partition(|example| example.file == file);
             let fitted = fit(&outside, features);
-            inside.iter().map(|example| (example.holds, fitted.odds(example))).collect()
+            inside.iter().map(|example| (example.holds, fitted.odds(example).0)).collect()
         })
         .collect();
     let heaviest = files.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);

@@ -2,12 +2,13 @@
 //!
 //! `lean.txt` has points, one feature a line, in hundredths of a natural logarithm of odds:
 //!
-//! | line | the prompt has |
+//! | line | a sentence has |
 //! | --- | --- |
 //! | `37 nurse`, `37 as a`, `-12 how _ i` | a word, two words, two words with any one between them |
 //! | `9 -eira`, `9 trab-` | a longer word with that ending, that beginning |
 //! | `24 @my`, `24 @my @household` | a word of a class, of two classes one after the other |
-//! | `50 =points20`, `-40 =denied`, `12 =words10`, `-8 =cut` | a fact: what the rules say, so many words, a part that is not the author's |
+//! | `30 =claims20`, `-9 =long10`, `5 =first` | a fact of the sentence: what it claims by the rules, so many words, its place |
+//! | `50 =points20`, `-40 =denied`, `12 =words10`, `-8 =cut` | a fact of the prompt: the same, a part that is not the author's |
 //! | `-90 *` | nothing: added always |
 //!
 //! `^` is the beginning; `?`, `.`, `,`, `:`, `-` are marks between words, `<cut>` is where something pasted was, `0` is any number. The
@@ -16,7 +17,7 @@
 use super::grammar::grammar;
 use super::lexicon::{Classes, Lexicon, MAX_CLASSES, begins_with_digit};
 use super::score::Outcome;
-use super::tokens::{Gap, Tokens};
+use super::tokens::{Gap, Token, Tokens};
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
@@ -58,7 +59,7 @@ const POINTS: [(i32, &str); 8] = [
     (40, "=points40"),
     (60, "=points60"),
 ];
-const WORDS: [(usize, &str); 7] = [
+const WORDS: [(i32, &str); 7] = [
     (3, "=words3"),
     (6, "=words6"),
     (10, "=words10"),
@@ -67,6 +68,10 @@ const WORDS: [(usize, &str); 7] = [
     (40, "=words40"),
     (80, "=words80"),
 ];
+const CLAIMED: [(i32, &str); 5] =
+    [(1, "=claims1"), (8, "=claims8"), (10, "=claims10"), (20, "=claims20"), (30, "=claims30")];
+const LENGTHS: [(i32, &str); 6] =
+    [(2, "=long2"), (4, "=long4"), (6, "=long6"), (10, "=long10"), (15, "=long15"), (25, "=long25")];
 /// How many letters of a word are looked at as its beginning and its end, and how many it has at least.
 const BEGINNINGS: [(usize, usize); 1] = [(5, 6)];
 const ENDINGS: [(usize, usize); 2] = [(3, 5), (4, 6)];
@@ -115,44 +120,97 @@ fn slot(first: u8, second: u8) -> usize {
 }
 
 /// To which side the prompt leans, in hundredths: from 0 on to holding something.
-pub(super) fn points(tokens: &Tokens, outcome: Outcome) -> i32 {
+///
+/// It is what the facts say, and about as much as the sentence says that leans most: that one sentence asks for something takes nothing
+/// from what another tells.
+pub(super) fn points(tokens: &Tokens, outcome: &Outcome) -> i32 {
     let table = &*TABLE;
     let mut seen = vec![false; table.points.len()];
-    let mut sum = table.always;
-    each_feature(tokens, outcome, |feature| {
-        let place = table.find(feature);
-        if let (Some(seen), Some(points)) = (seen.get_mut(place), table.points.get(place))
-            && !*seen
-        {
-            *seen = true;
-            sum += points;
+    let mut of_prompt = table.always;
+    let mut of_sentences: Vec<i32> = Vec::with_capacity(outcome.sentences.len());
+    let mut taken: Vec<usize> = Vec::with_capacity(tokens.list().len() * 12);
+    each_part(tokens, outcome, |part| match part {
+        Part::Begin => {
+            of_sentences.push(0);
+            taken.drain(..).for_each(|place| seen.get_mut(place).into_iter().for_each(|seen| *seen = false));
+        }
+        Part::Has(feature) => {
+            let place = table.find(feature);
+            if let (Some(seen), Some(points)) = (seen.get_mut(place), table.points.get(place))
+                && !*seen
+            {
+                *seen = true;
+                taken.push(place);
+                *of_sentences.last_mut().unwrap_or(&mut of_prompt) += points;
+            }
         }
     });
-    sum
+    of_prompt + together(&of_sentences)
 }
 
-/// The features as the table writes them, some of them several times.
-pub(super) fn written(tokens: &Tokens, outcome: Outcome) -> Vec<String> {
+/// The logarithm of the sum of odds, by their logarithms, all in hundredths.
+fn together(of_sentences: &[i32]) -> i32 {
+    let most = of_sentences.iter().max().copied().unwrap_or_default();
+    let sum: f64 = of_sentences.iter().map(|points| (f64::from(points - most) / 100.0).exp()).sum();
+    most + (100.0 * sum.max(1.0).ln()) as i32
+}
+
+/// The features of the prompt, then those of each sentence, as the table writes them, some of them several times.
+pub(super) fn written(tokens: &Tokens, outcome: &Outcome) -> Vec<Vec<String>> {
     let names = grammar().lexicon.class_names();
     let name = |class: u8| names.get(usize::from(class)).map_or("", String::as_str);
-    let mut all = Vec::new();
-    each_feature(tokens, outcome, |feature| {
-        all.push(match feature {
+    let mut all = vec![Vec::new()];
+    each_part(tokens, outcome, |part| match (part, all.last_mut()) {
+        (Part::Has(feature), Some(features)) => features.push(match feature {
             Feature::Text(parts) => parts.concat(),
             Feature::Classes(class, ALONE) => format!("@{}", name(class)),
             Feature::Classes(first, second) => format!("@{} @{}", name(first), name(second)),
-        });
+        }),
+        _ => all.push(Vec::new()),
     });
     all
 }
 
-/// Calls `take` with every feature, some of them several times.
-fn each_feature(tokens: &Tokens, outcome: Outcome, mut take: impl FnMut(Feature<'_>)) {
-    facts(tokens, outcome, |fact| take(Feature::Text([fact, "", ""])));
+/// A step through a prompt: features of all of it, then for each sentence its beginning and its features.
+enum Part<'a> {
+    Begin,
+    Has(Feature<'a>),
+}
+
+fn each_part(tokens: &Tokens, outcome: &Outcome, mut take: impl FnMut(Part<'_>)) {
+    let list = tokens.list();
+    let mut fact = |fact: &str| take(Part::Has(Feature::Text([fact, "", ""])));
+    facts(&POINTS, outcome.points, &mut fact);
+    facts(&WORDS, i32::try_from(list.len()).unwrap_or(i32::MAX), &mut fact);
+    let claims = outcome.points >= super::score::CLAIMS;
+    let others = [
+        (outcome.denied, "=denied"),
+        (outcome.idle, "=idle"),
+        (outcome.denied && !claims, "=denied_all"),
+        (outcome.idle && !claims, "=idle_all"),
+        (tokens.were_cut(), "=cut"),
+    ];
+    others.iter().filter(|(holds, _)| *holds).for_each(|(_, name)| fact(name));
+    let mut start = 0;
+    for (end, claimed) in &outcome.sentences {
+        take(Part::Begin);
+        let sentence = list.get(start..*end).unwrap_or_default();
+        let mut fact = |fact: &str| take(Part::Has(Feature::Text([fact, "", ""])));
+        facts(&CLAIMED, *claimed, &mut fact);
+        facts(&LENGTHS, i32::try_from(sentence.len()).unwrap_or(i32::MAX), &mut fact);
+        let places = [(start == 0, "=first"), (*end == list.len(), "=last"), (sentence.len() < list.len(), "=part")];
+        places.iter().filter(|(holds, _)| *holds).for_each(|(_, name)| fact(name));
+        each_feature(tokens, sentence, |feature| take(Part::Has(feature)));
+        start = *end;
+    }
+}
+
+/// Calls `take` with every feature of a sentence's words, with some of them several times.
+fn each_feature(tokens: &Tokens, sentence: &[Token], mut take: impl FnMut(Feature<'_>)) {
     let lexicon = &grammar().lexicon;
     let (mut before, mut before_that) = ("^", "");
     let mut classes_before = lexicon.looks.start;
-    for token in tokens.list() {
+    for token in sentence {
         let text = tokens.word(token);
         let classes = lexicon.find(text).map_or_else(|| look(lexicon, text, token.capital), |word| word.classes);
         let word = if begins_with_digit(text) { "0" } else { text };
@@ -179,19 +237,9 @@ fn each_feature(tokens: &Tokens, outcome: Outcome, mut take: impl FnMut(Feature<
     }
 }
 
-/// Calls `take` with every fact that holds.
-fn facts(tokens: &Tokens, outcome: Outcome, mut take: impl FnMut(&str)) {
-    POINTS.iter().filter(|(least, _)| outcome.points >= *least).for_each(|(_, fact)| take(fact));
-    WORDS.iter().filter(|(least, _)| tokens.list().len() >= *least).for_each(|(_, fact)| take(fact));
-    let claims = outcome.points >= super::score::CLAIMS;
-    let others = [
-        (outcome.denied, "=denied"),
-        (outcome.idle, "=idle"),
-        (outcome.denied && !claims, "=denied_all"),
-        (outcome.idle && !claims, "=idle_all"),
-        (tokens.were_cut(), "=cut"),
-    ];
-    others.iter().filter(|(holds, _)| *holds).for_each(|(_, fact)| take(fact));
+/// Calls `take` with the facts for which the number is enough.
+fn facts(facts: &[(i32, &str)], number: i32, mut take: impl FnMut(&str)) {
+    facts.iter().filter(|(least, _)| number >= *least).for_each(|(_, fact)| take(fact));
 }
 
 fn mark(gap: Gap) -> &'static str {
@@ -262,22 +310,28 @@ mod tests {
 
     #[test]
     fn features_are_found_as_they_are_written() {
-        let features = written(&Tokens::of("As a trombonist I"), Outcome { points: 12, denied: true, idle: false });
-        for feature in [
-            "as",
-            "^ as",
-            "as a",
-            "as _ trombonist",
-            "tromb-",
-            "-ist",
-            "-nist",
-            "@i",
-            "=points10",
-            "=denied",
-            "=words3",
-        ] {
-            assert!(features.iter().any(|written| written == feature), "{feature}");
+        let sentences = vec![(2, 0), (6, 12)];
+        let outcome = Outcome { points: 12, denied: true, idle: false, sentences };
+        let features = written(&Tokens::of("Hi all! As a trombonist I"), &outcome);
+        let has = |part: usize, feature: &str| features[part].iter().any(|written| written == feature);
+        assert_eq!(features.len(), 3);
+        for feature in ["=points10", "=denied", "=words6"] {
+            assert!(has(0, feature), "{feature}");
         }
-        assert!(!features.iter().any(|written| written == "=denied_all" || written == "=points15"));
+        assert!(!has(0, "=denied_all") && !has(0, "=points15"));
+        for feature in
+            ["as", "^ as", "as a", "as _ trombonist", "tromb-", "-ist", "-nist", "@i", "=claims10", "=last", "=part"]
+        {
+            assert!(has(2, feature) && !has(1, feature) || feature == "=part", "{feature}");
+        }
+        assert!(has(1, "^ hi") && has(1, "=first") && !has(2, "=first"));
+    }
+
+    #[test]
+    fn sentences_weigh_together_about_as_much_as_the_one_that_leans_most() {
+        assert_eq!(together(&[]), 0);
+        assert_eq!(together(&[-250]), -250);
+        assert_eq!(together(&[-900, 300]), 300);
+        assert_eq!(together(&[100, 100]), 169);
     }
 }

@@ -33,7 +33,7 @@ const TAIL_BYTES: usize = 2_000;
 /// Of long prompts the first 4,000 and the last 2,000 bytes of the author's own words are looked at.
 pub(crate) fn may_hold(prompt: &str) -> bool {
     let tokens = read(prompt);
-    !tokens.list().is_empty() && lean::points(&tokens, score::score(&tokens, |_, _| {})) >= 0
+    !tokens.list().is_empty() && lean::points(&tokens, &score::score(&tokens, |_, _| {})) >= 0
 }
 
 /// The words of the author's own that are looked at.
@@ -90,14 +90,14 @@ impl Gate {
         let tokens = read(prompt);
         let mut reasons = Vec::new();
         let outcome = score::score(&tokens, |about, points| reasons.push((about.to_owned(), points)));
-        reasons.push(("= what it leans to, in hundredths".to_owned(), lean::points(&tokens, outcome)));
+        reasons.push(("= what it leans to, in hundredths".to_owned(), lean::points(&tokens, &outcome)));
         reasons
     }
 
-    /// The features of the prompt that the table may have points for.
+    /// What the table may have points for: features of the prompt, then those of each sentence.
     #[must_use]
-    pub fn features(prompt: &str) -> Vec<String> {
+    pub fn features(prompt: &str) -> Vec<Vec<String>> {
         let tokens = read(prompt);
-        lean::written(&tokens, score::score(&tokens, |_, _| {}))
+        lean::written(&tokens, &score::score(&tokens, |_, _| {}))
     }
 }

@@ -25,7 +25,7 @@ const ENGLISH: ([&str; 5], [&str; 11]) = (
 );
 
 /// What the rules say of a prompt.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// How much is claimed.
     pub(super) points: i32,
@@ -33,6 +33,8 @@ pub(super) struct Outcome {
     pub(super) denied: bool,
     /// Whether a sentence tells of a task or a moment, of somebody else or a day.
     pub(super) idle: bool,
+    /// The sentences: where each ends, by words, and what it claims.
+    pub(super) sentences: Vec<(usize, i32)>,
 }
 
 /// Classes that this module asks for.
@@ -103,7 +105,10 @@ pub(super) fn score(tokens: &Tokens, mut tell: impl FnMut(&str, i32)) -> Outcome
         let end = list.iter().skip(start).position(|token| token.gap.ends_sentence());
         let end = end.map_or(list.len(), |at| start + at + 1);
         let said = Said::read(tokens, list.get(start..end).unwrap_or_default(), foreign, cut);
+        let before = tally.outcome.points;
         said.count(grammar, &mut tally, &mut tell);
+        let claimed = tally.outcome.points - before;
+        tally.outcome.sentences.push((end, claimed));
         (start, cut) = (end, false);
     }
     tally.outcome
@@ -155,7 +160,7 @@ struct Reading {
     empty: Vec<bool>,
     /// From here on it is no statement.
     real: usize,
-    fable: Range<usize>,
+    fable: Option<Range<usize>>,
     against: i32,
     held_against: Vec<usize>,
     /// Whether it claims something by being a statement.
@@ -163,6 +168,12 @@ struct Reading {
     void: bool,
     plays: bool,
     role: bool,
+}
+
+impl Reading {
+    fn in_fable(&self, at: usize) -> bool {
+        self.fable.as_ref().is_some_and(|fable| fable.contains(&at))
+    }
 }
 
 impl<'a> Said<'a> {
@@ -211,7 +222,7 @@ impl<'a> Said<'a> {
             let (Some(told), Some(rule)) = (tally.told.get_mut(*index), grammar.rules.rules.get(*index)) else {
                 continue;
             };
-            let stated = *at < reading.real && !reading.fable.contains(at);
+            let stated = *at < reading.real && !reading.in_fable(*at);
             let worth = match rule.effect {
                 Effect::For(worth) if stated => worth,
                 Effect::Presupposed(worth) if !reading.void => worth,
@@ -224,7 +235,7 @@ impl<'a> Said<'a> {
             }
         }
         let claiming = self.seen.iter().zip(&reading.empty).take(reading.real).enumerate();
-        let claiming = claiming.filter(|(at, (_, empty))| !(**empty || reading.fable.contains(at)));
+        let claiming = claiming.filter(|(at, (_, empty))| !(**empty || reading.in_fable(*at)));
         let claiming = claiming.fold(0, |all, (_, (seen, _))| all | seen.classes);
         for ((name, class, worth), claimed) in grammar.rules.claims.iter().zip(&mut tally.claimed) {
             if claiming & class != 0 && !*claimed {
@@ -248,7 +259,7 @@ impl<'a> Said<'a> {
             hits: Vec::new(),
             empty: vec![false; count],
             real: count,
-            fable: usize::MAX..0,
+            fable: None,
             against: 0,
             held_against: Vec::new(),
             states: !(self.question || self.greets || self.cut) && count > 1,
@@ -300,7 +311,8 @@ impl<'a> Said<'a> {
                 let comma = self.seen.iter().skip(fits.end).position(|seen| seen.gap.has(Gap::COMMA));
                 let until = comma.map_or(self.seen.len(), |comma| fits.end + comma + 1);
                 reading.states = false;
-                reading.fable = reading.fable.start.min(fits.start)..reading.fable.end.max(until);
+                let fable = reading.fable.take().unwrap_or(fits.start..until);
+                reading.fable = Some(fable.start.min(fits.start)..fable.end.max(until));
             }
             Effect::Unreal => {
                 reading.real = reading.real.min(fits.start);
