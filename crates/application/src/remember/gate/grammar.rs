@@ -1,98 +1,27 @@
-//! Rules over words, as data: how a rule is written, and how it is matched.
-//!
-//! A pattern is a list of elements, separated by spaces:
-//!
-//! | element | matches |
-//! | --- | --- |
-//! | `word` | the word, folded |
-//! | `@class` | any word of the class |
-//! | `a\|@b\|c` | any of these |
-//! | `x?` | `x`, or nothing |
-//! | `*` | any one word |
-//! | `..4` | up to four words, commas between them or not |
-//! | `!x` | nothing, where the next word is not `x` |
-//! | `<x`, `<!x` | nothing, where the word before is, or is not, `x` |
-//! | `^`, `^,` | the beginning of a sentence (also after 'well, …'), of a clause |
-//! | `$`, `$,` | the end of a sentence, of a clause |
-//! | `$?`, `!$?` | nothing, in a sentence that is, or is not, a question |
-//! | `,` | a comma, a colon or a dash, or nothing |
-//!
-//! Words must be said in one breath: a comma between two elements breaks the pattern where none is allowed. No pattern
-//! reaches over the end of a sentence.
+//! Matching of rules: which patterns fit where in a sentence.
 
+use super::lexicon::{Classes, Lexicon, Word};
+use super::rules::{Element, Pattern, Rules, Set};
 use super::tokens::Gap;
-use super::{rules, verbs, words};
 use std::{collections::HashMap, sync::LazyLock};
-
-/// A set of classes, one bit each.
-pub(super) type Classes = u128;
 
 /// A word of a prompt as rules see it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
-    /// A number for the word as it stands, 0 for one that no table and no rule has.
+    /// The number of its entry, 0 for a word that stands nowhere.
     pub(super) id: u16,
     pub(super) classes: Classes,
     pub(super) gap: Gap,
 }
 
-/// What is known of a word.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Word {
-    pub(super) id: u16,
-    pub(super) classes: Classes,
-    /// Patterns that may begin here, by their place in `Grammar::patterns`.
-    pub(super) starts: Vec<u16>,
-    /// Whether it shows that a text is in Portuguese, or in English.
-    pub(super) portuguese: bool,
-    pub(super) english: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Set {
-    ids: Vec<u16>,
-    classes: Classes,
-    any: bool,
-}
-
-impl Set {
-    fn has(&self, seen: &Seen) -> bool {
-        self.any || seen.classes & self.classes != 0 || self.ids.contains(&seen.id)
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Element {
-    One(Set),
-    Maybe(Set),
-    Gap(usize),
-    Not(Set),
-    Before(Set),
-    NotBefore(Set),
-    SentenceStart,
-    ClauseStart,
-    SentenceEnd,
-    ClauseEnd,
-    Question,
-    NotQuestion,
-    Comma,
-}
-
-/// A compiled pattern and the rule it belongs to.
-#[derive(Clone, Debug)]
-pub(super) struct Pattern {
-    pub(super) rule: u16,
-    elements: Vec<Element>,
-}
-
-/// All rules and words.
+/// All words and rules.
 #[derive(Debug, Default)]
 pub(super) struct Grammar {
-    words: HashMap<Box<str>, Word>,
-    class_names: Vec<&'static str>,
+    pub(super) lexicon: Lexicon,
+    pub(super) rules: Rules,
+    /// Patterns that may begin with a word of a class, by the number of the class, and with any word.
     class_starts: Vec<Vec<u16>>,
     any_starts: Vec<u16>,
-    pub(super) patterns: Vec<Pattern>,
 }
 
 static GRAMMAR: LazyLock<Grammar> = LazyLock::new(Grammar::build);
@@ -104,117 +33,19 @@ pub(super) fn grammar() -> &'static Grammar {
 
 impl Grammar {
     fn build() -> Self {
-        let mut grammar = Self::default();
-        for (class, list) in words::CLASSES {
-            let class = grammar.define(class);
-            list.split_whitespace().for_each(|word| grammar.word_mut(word).classes |= class);
-        }
-        verbs::conjugate_all(|class, word| {
-            if let Some(class) = words::DERIVED.iter().find(|known| **known == class) {
-                let class = grammar.define(class);
-                grammar.word_mut(word).classes |= class;
-            }
-        });
-        for (_, class, _) in words::ENDINGS {
-            grammar.define(class);
-        }
-        for class in words::FOUND {
-            grammar.define(class);
-        }
-        words::PORTUGUESE.split_whitespace().for_each(|word| grammar.word_mut(word).portuguese = true);
-        words::ENGLISH.split_whitespace().for_each(|word| grammar.word_mut(word).english = true);
-        for (rule, written) in rules::RULES.iter().enumerate() {
-            for pattern in written.patterns {
-                let elements: Vec<Element> =
-                    pattern.split_whitespace().map(|element| grammar.element(element)).collect();
-                grammar.patterns.push(Pattern { rule: u16::try_from(rule).unwrap_or(u16::MAX), elements });
-            }
-        }
+        let mut lexicon = Lexicon::build();
+        let rules = Rules::read(&mut lexicon);
+        let mut grammar = Self { lexicon, rules, class_starts: vec![Vec::new(); 128], any_starts: Vec::new() };
         grammar.index();
         grammar
     }
 
-    /// The bit of a class, new or known.
-    fn define(&mut self, name: &'static str) -> Classes {
-        let known = self.class_names.iter().position(|known| *known == name);
-        let index = known.unwrap_or_else(|| {
-            self.class_names.push(name);
-            self.class_names.len() - 1
-        });
-        u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or_default()
-    }
-
-    /// The bit of a class, nothing for one that there is not.
-    pub(super) fn class(&self, name: &str) -> Classes {
-        let index = self.class_names.iter().position(|known| *known == name);
-        index
-            .and_then(|index| u32::try_from(index).ok())
-            .and_then(|index| 1_u128.checked_shl(index))
-            .unwrap_or_default()
-    }
-
-    fn word_mut(&mut self, word: &str) -> &mut Word {
-        let next = u16::try_from(self.words.len() + 1).unwrap_or(u16::MAX);
-        self.words.entry(word.into()).or_insert_with(|| Word { id: next, ..Word::default() })
-    }
-
-    pub(super) fn word(&self, word: &str) -> Option<&Word> {
-        self.words.get(word)
-    }
-
-    fn element(&mut self, text: &str) -> Element {
-        match text {
-            "^" => return Element::SentenceStart,
-            "^," => return Element::ClauseStart,
-            "$" => return Element::SentenceEnd,
-            "$," => return Element::ClauseEnd,
-            "$?" => return Element::Question,
-            "!$?" => return Element::NotQuestion,
-            "," => return Element::Comma,
-            _ => {}
-        }
-        if let Some(count) = text.strip_prefix("..") {
-            return Element::Gap(count.parse().unwrap_or(0));
-        }
-        if let Some(set) = text.strip_prefix("<!") {
-            return Element::NotBefore(self.set(set));
-        }
-        if let Some(set) = text.strip_prefix('<') {
-            return Element::Before(self.set(set));
-        }
-        if let Some(set) = text.strip_prefix('!') {
-            return Element::Not(self.set(set));
-        }
-        match text.strip_suffix('?') {
-            Some(set) => Element::Maybe(self.set(set)),
-            None => Element::One(self.set(text)),
-        }
-    }
-
-    fn set(&mut self, text: &str) -> Set {
-        let mut set = Set::default();
-        for part in text.split('|') {
-            match part.strip_prefix('@') {
-                Some(class) => set.classes |= self.class(class),
-                None if part == "*" => set.any = true,
-                None => set.ids.push(self.word_mut(part).id),
-            }
-        }
-        set
-    }
-
     /// Notes for each word which patterns may begin with it.
     fn index(&mut self) {
-        self.class_starts = vec![Vec::new(); 128];
         let mut by_id: HashMap<u16, Vec<u16>> = HashMap::new();
-        for (index, pattern) in self.patterns.iter().enumerate() {
+        for (index, pattern) in self.rules.patterns.iter().enumerate() {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            for element in &pattern.elements {
-                let (set, last) = match element {
-                    Element::One(set) => (set, true),
-                    Element::Maybe(set) => (set, false),
-                    _ => continue,
-                };
+            for set in first_sets(&pattern.elements) {
                 if set.any {
                     self.any_starts.push(index);
                 }
@@ -224,13 +55,10 @@ impl Grammar {
                         starts.push(index);
                     }
                 }
-                if last {
-                    break;
-                }
             }
         }
-        for word in self.words.values_mut() {
-            let mut starts = by_id.get(&word.id).cloned().unwrap_or_default();
+        for word in self.lexicon.entries() {
+            let mut starts = by_id.remove(&word.id).unwrap_or_default();
             for (bit, class) in self.class_starts.iter().enumerate() {
                 if word.classes & (1 << bit) != 0 {
                     starts.extend(class);
@@ -243,31 +71,24 @@ impl Grammar {
         }
     }
 
-    /// Calls `hit` with each pattern that matches at `at` in `sentence`, whose first word is `word`.
+    /// Calls `hit` with each pattern that fits at the word `at` of `sentence`, and with where it ends. `word` is the entry of that word.
     pub(super) fn matches(
         &self,
         word: Option<&Word>,
-        sentence: &[Seen],
+        sentence: &Sentence<'_>,
         at: usize,
-        openers: usize,
-        question: bool,
         mut hit: impl FnMut(&Pattern, usize),
     ) {
         let mut try_all = |starts: &[u16]| {
-            for pattern in starts.iter().filter_map(|index| self.patterns.get(usize::from(*index))) {
-                if let Some(end) =
-                    (Matcher { sentence, start: at, openers, question }).run(&pattern.elements, at, false)
-                {
+            for pattern in starts.iter().filter_map(|index| self.rules.patterns.get(usize::from(*index))) {
+                if let Some(end) = (Matcher { sentence, start: at }).run(&pattern.elements, at, false) {
                     hit(pattern, end);
                 }
             }
         };
-        let known = word.map_or(0, |word| word.classes);
-        match word {
-            Some(word) => try_all(&word.starts),
-            None => try_all(&self.any_starts),
-        }
-        let mut found = sentence.get(at).map_or(0, |seen| seen.classes) & !known;
+        try_all(word.map_or(&self.any_starts, |word| &word.starts));
+        // Classes that the word has only here.
+        let mut found = sentence.seen.get(at).map_or(0, |seen| seen.classes) & !word.map_or(0, |word| word.classes);
         while found != 0 {
             let bit = found.trailing_zeros() as usize;
             found &= found - 1;
@@ -278,44 +99,116 @@ impl Grammar {
     }
 }
 
+/// The sets of which one must hold the first word of a match.
+fn first_sets(elements: &[Element]) -> Vec<&Set> {
+    let mut sets = Vec::new();
+    for element in elements {
+        match element {
+            Element::One(set) => {
+                sets.push(set);
+                break;
+            }
+            Element::Maybe(set) => sets.push(set),
+            _ => {}
+        }
+    }
+    sets
+}
+
+/// What patterns are matched with.
+#[derive(Debug)]
+pub(super) struct Sentence<'a> {
+    pub(super) seen: &'a [Seen],
+    /// How many words come before it comes to the point.
+    pub(super) openers: usize,
+    pub(super) question: bool,
+}
+
+impl Set {
+    fn has(&self, seen: &Seen) -> bool {
+        self.any || seen.classes & self.classes != 0 || self.ids.contains(&seen.id)
+    }
+}
+
 struct Matcher<'a> {
-    sentence: &'a [Seen],
+    sentence: &'a Sentence<'a>,
     start: usize,
-    openers: usize,
-    question: bool,
 }
 
 impl Matcher<'_> {
-    /// Matches the elements from the word at `at` on, and tells where the match ends. `loose` says that a comma before the next word is allowed.
+    /// Matches the elements from the word `at` on, and tells where the match ends. `loose` says that a comma may come before the next word.
     fn run(&self, elements: &[Element], at: usize, loose: bool) -> Option<usize> {
         let Some((element, rest)) = elements.split_first() else {
             return Some(at);
         };
-        let before = at.checked_sub(1).and_then(|before| self.sentence.get(before));
-        let here = self.sentence.get(at);
+        let seen = self.sentence.seen;
+        let before = at.checked_sub(1).and_then(|before| seen.get(before));
+        let here = seen.get(at);
         let joined = loose || at == self.start || before.is_some_and(|before| before.gap.joins());
-        let go = |condition: bool| if condition { self.run(rest, at, loose) } else { None };
+        let go = |holds: bool| if holds { self.run(rest, at, loose) } else { None };
+        let take = |set: &Set| {
+            if joined && here.is_some_and(|here| set.has(here)) { self.run(rest, at + 1, false) } else { None }
+        };
+        let said_before = |set: &Set| before.is_some_and(|before| before.gap.joins() && set.has(before));
         match element {
-            Element::SentenceStart => go(before.is_none() || at == self.openers),
+            Element::SentenceStart => go(before.is_none() || at == self.sentence.openers),
             Element::ClauseStart => go(before.is_none_or(|before| before.gap.breaks())),
-            Element::SentenceEnd => go(here.is_none()),
             Element::ClauseEnd => go(here.is_none() || before.is_some_and(|before| !before.gap.joins())),
-            Element::Question => go(self.question),
-            Element::NotQuestion => go(!self.question),
+            Element::Question => go(self.sentence.question),
+            Element::NotQuestion => go(!self.sentence.question),
             Element::Not(set) => go(!here.is_some_and(|here| set.has(here))),
-            Element::Before(set) => go(before.is_some_and(|before| before.gap.joins() && set.has(before))),
-            Element::NotBefore(set) => go(!before.is_some_and(|before| before.gap.joins() && set.has(before))),
+            Element::Before(set) => go(said_before(set)),
+            Element::NotBefore(set) => go(!said_before(set)),
             Element::Comma => self.run(rest, at, true),
-            Element::Gap(most) => (0..=*most)
-                .find_map(|skip| (at + skip <= self.sentence.len()).then(|| self.run(rest, at + skip, true)).flatten()),
-            Element::One(set) => {
-                (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten()
-            }
-            Element::Maybe(set) => {
-                let taken =
-                    (joined && here.is_some_and(|here| set.has(here))).then(|| self.run(rest, at + 1, false)).flatten();
-                taken.or_else(|| self.run(rest, at, loose))
-            }
+            Element::Gap(most) => (at..=(at + most).min(seen.len())).find_map(|at| self.run(rest, at, true)),
+            Element::One(set) => take(set),
+            Element::Maybe(set) => take(set).or_else(|| self.run(rest, at, loose)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::Tokens;
+    use super::*;
+
+    /// What rules the patterns that fit somewhere in a text belong to.
+    fn fitting(text: &str) -> Vec<&'static str> {
+        let grammar = grammar();
+        let tokens = Tokens::of(text);
+        let words: Vec<Option<&Word>> =
+            tokens.list().iter().map(|token| grammar.lexicon.find(tokens.word(token))).collect();
+        let seen: Vec<Seen> = tokens
+            .list()
+            .iter()
+            .zip(&words)
+            .map(|(token, word)| {
+                let (id, classes) =
+                    word.map_or_else(|| (0, grammar.lexicon.guess(tokens.word(token))), |word| (word.id, word.classes));
+                Seen { id, classes, gap: token.gap }
+            })
+            .collect();
+        let sentence = Sentence { seen: &seen, openers: 0, question: text.ends_with('?') };
+        let mut rules = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            grammar.matches(*word, &sentence, at, |pattern, _| rules.push(grammar.rules.rules[pattern.rule].about));
+        }
+        rules
+    }
+
+    #[test]
+    fn patterns_fit_where_their_words_are_said_in_one_breath() {
+        assert!(fitting("from now on use metric").contains(&"From now on"));
+        assert!(!fitting("from, now on, use metric").contains(&"From now on"));
+        assert!(fitting("a partir de agora").contains(&"From now on"));
+    }
+
+    #[test]
+    fn anchors_gaps_and_questions_hold() {
+        assert!(fitting("call me Ana").contains(&"How to be called"));
+        assert!(!fitting("call me when you are back").contains(&"How to be called"));
+        assert!(fitting("se amanhã eu acordasse rico").contains(&"Supposing"));
+        assert!(fitting("what's wrong with my knee?").contains(&"A thing that everybody has"));
+        assert!(!fitting("my knee is made of titanium").contains(&"A thing that everybody has"));
     }
 }

@@ -1,9 +1,13 @@
 //! Before any model is asked: may a prompt hold something lasting about its author?
 //!
-//! First the author's own words are told from what is quoted or pasted (`own_words`), then rules over them add up what they claim
-//! (`score`, `rules`), in Portuguese and in English at once. No model, no I/O; some microseconds a prompt.
+//! First the author's own words are told from what is quoted or pasted (`own_words`). Of these, rules over words and classes of words,
+//! written by hand (`score`, `rules.txt`, `words.txt`, `verbs.txt`), say how much is claimed, in Portuguese and in English at once. Last,
+//! what they say is weighed together with the words themselves by points that were learnt from labelled prompts (`lean`, `lean.txt`): in
+//! the long run people say things that no rule thought of. No model, no I/O; some microseconds a prompt.
 
 mod grammar;
+mod lean;
+mod lexicon;
 mod lines;
 mod own_words;
 mod pasted;
@@ -13,7 +17,6 @@ mod score;
 mod shapes;
 mod tokens;
 mod verbs;
-mod words;
 
 pub(crate) use own_words::{OwnWords, own_words};
 
@@ -29,9 +32,11 @@ const TAIL_BYTES: usize = 2_000;
 ///
 /// Of long prompts the first 4,000 and the last 2,000 bytes of the author's own words are looked at.
 pub(crate) fn may_hold(prompt: &str) -> bool {
-    score::passes(&read(prompt))
+    let tokens = read(prompt);
+    !tokens.list().is_empty() && lean::points(&tokens, &score::score(&tokens, |_, _| {})) >= 0
 }
 
+/// The words of the author's own that are looked at.
 fn read(prompt: &str) -> Tokens {
     let own = own_words(prompt);
     let ranges = ends(prompt, &own);
@@ -68,7 +73,7 @@ fn ends(prompt: &str, own: &OwnWords) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The gate as others may call it, for measuring it.
+/// The gate for those who measure it and fit its table of points.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gate;
 
@@ -79,11 +84,20 @@ impl Gate {
         may_hold(prompt)
     }
 
-    /// What speaks for and against it, with points, for a look at a prompt that was judged wrongly.
+    /// What the rules find and what the prompt leans to, with points, for a look at a prompt that was judged wrongly.
     #[must_use]
     pub fn explain(prompt: &str) -> Vec<(String, i32)> {
+        let tokens = read(prompt);
         let mut reasons = Vec::new();
-        score::score(&read(prompt), |about, points| reasons.push((about.to_owned(), points)));
+        let outcome = score::score(&tokens, |about, points| reasons.push((about.to_owned(), points)));
+        reasons.push(("= what it leans to, in hundredths".to_owned(), lean::points(&tokens, &outcome)));
         reasons
+    }
+
+    /// What the table may have points for: features of the prompt, then those of each sentence.
+    #[must_use]
+    pub fn features(prompt: &str) -> Vec<Vec<String>> {
+        let tokens = read(prompt);
+        lean::written(&tokens, &score::score(&tokens, |_, _| {}))
     }
 }

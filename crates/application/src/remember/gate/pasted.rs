@@ -1,93 +1,123 @@
 //! Text that something is to be done with: 'traduza: …', 'correct this:' and a block below, 'resuma o texto acima'.
 
+use super::grammar::grammar;
+use super::lexicon::entries;
 use super::own_words::Foreign;
 use super::tokens::{Token, Tokens};
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
-/// Verbs that ask for work on a text and hardly for anything else.
-const WORK_VERBS: &str = "traduza traduz traduzir traduzam traduzes traduzires traduzi translate translating verte render spellcheck verta verter corrija corrige corrigir corriges \
-corrijam correct proofread revise revisa revisar reveja rever resuma resumir resumes resumam sintetize sintetiza sintetizar summarise summarize \
-summarising summarizing reescreva reescreve reescrever reescreves rewrite rephrase reword paraphrase parafraseie parafraseia parafrasear conjugue transcreva punctuate extract extraia extrai extrair condense condensa condensar tighten shorten refatora refactor \
-transcrever transcribe tldr tl translation traducao classifique classifica classificar classify";
+const PASTED: &str = include_str!("pasted.txt");
 
-/// Verbs that ask for work on a text only where one is named or pointed at.
-const LOOSE_VERBS: &str = "resume edit edite edita polish improve melhore melhora melhorar fix check review continue continua continuar complete completa completar \
-analyse analyze analise analisa analisar explain explique explica explicar interpret interprete interpreta interpretar evaluate avalie avalia avaliar \
-comment comente comenta comentar grade convert converta converte converter format formate formata extract extraia extrai extrair identify identifique \
-identifica adapt adapte adapta simplify simplifique simplifica shorten encurte encurta passe passa passar coloque coloca poe bota deixe deixa turn make \
-put read leia le lê count conte conta rate describe descreva categorize categorise label rotule \
-ajuste ajusta arrume arruma arrumar confira confere conferir verifique verifica tidy clean correct acha ache encontre encontra find mean means significa quer finish termine expand expanda add adicione coloque make right wrong certo certa correto correta errado natural";
-
-/// Nouns for a text.
-pub(super) const TEXT_NOUNS: &str = "texto textos text frase frases sentence sentences paragrafo paragraph paragraphs paragrafos email emails e-mail mail carta letter review reviews resenha \
-comentario comment comentarios comments artigo article mensagem mensagens message messages msg tweet post letra lyrics conversa conversation dialogo dialogue \
-transcript transcricao documento document trecho passage excerpt poema poem redacao essay abstract notas depoimento testimonial anuncio ad citacao \
-quote quotation fala line lines linha linhas verso verses verse historia story conto input entrada snippet trechos bilhete nota log logs chat memo diario diary \
-estrofe stanza legenda caption questao exercise exercicio enunciado codigo code descricao description paragrafo relato relatorio report statement biografia discurso speech \
-cv curriculo bio introducao intro rascunho draft oracao expressao expression prompt versao version zap virgula virgulas crase repeticao repeticoes ortografia pontuacao concordancia gramatica \
-acentos typos typo commas comma grammar spelling punctuation wording discurso gist takeaways";
-
-/// Words that point at a text.
-const POINTERS: &str = "dessa desse desta deste nessa nesse nesta neste disso disto this these following below isto isso esse essa esses essas este esta estes estas seguinte seguintes abaixo embaixo aqui here";
-
-/// Words that point back at a text.
-const POINTERS_BACK: &str = "above acima anterior this isso isto esse este essa esta cima that it";
-
-/// Languages: what follows one in 'traduz pra inglês …' is the text.
-pub(super) const LANGUAGES: &str = "ingles portugues espanhol frances alemao italiano japones chines russo latim coreano arabe holandes english portuguese spanish french german italian japanese \
-chinese russian latin korean arabic dutch mandarin mandarim";
-
-/// Words with which an author comes back after a paste.
-const RETURNS: &str = "btw alias ps obs nb proposito by-the-way anyway also tambem lembre lembra remember thanks obrigado obrigada valeu please pls favor";
-
-/// What is said of people's speech: 'ela disse: …'.
-const SPEECH_VERBS: &str = "disse falou escreveu perguntou respondeu gritou comentou mandou diz fala dizia falava said says wrote asked replied told texted writes answered posted goes perguntava escreve \
-dizendo saying falando";
-
-/// Who said it when it was the author.
-const AUTHOR: &str = "eu i me mim vc voce you ja i've";
-
-/// How many colons, and lines that may hand something over, are looked at.
-const MAX_LEADS: usize = 200;
-/// How much text before a colon, and of a line, is looked at, in bytes.
+/// How many marks behind which a text may come are looked at. What stands behind more of them is no longer taken for the author's.
+const MAX_MARKS: usize = 2_000;
+/// How much text before a mark is looked at, in bytes.
 const LEAD_BYTES: usize = 240;
 /// Within how many words of a sentence an ordering verb stands that is common also elsewhere.
 const LOOSE_WITHIN: usize = 5;
+/// How many words there are at most before the colon in 'in French: …'.
+const LANGUAGE_WITHIN: usize = 4;
 /// How short a last paragraph that hands over what stands above is, and how long that is at least, in bytes.
 const BACK_MAX_BYTES: usize = 300;
 const ABOVE_MIN_BYTES: usize = 80;
 
-/// What a few words before a text say of it.
+/// What a word says of the text after it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sign(u16);
+
+impl Sign {
+    const WORK: Self = Self(1);
+    const LOOSE: Self = Self(2);
+    const NOUN: Self = Self(4);
+    const POINTER: Self = Self(8);
+    const POINTER_BACK: Self = Self(16);
+    const SPEECH: Self = Self(32);
+    const AUTHOR: Self = Self(64);
+    const LANGUAGE: Self = Self(128);
+    const RETURN: Self = Self(256);
+    const AFTER_LANGUAGE: Self = Self(512);
+
+    fn is(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+static SIGNS: LazyLock<HashMap<String, Sign>> = LazyLock::new(|| {
+    let mut signs: HashMap<String, Sign> = HashMap::new();
+    for (name, words) in entries(PASTED) {
+        let sign = match name {
+            "work_verb" => Sign::WORK,
+            "loose_verb" => Sign::LOOSE,
+            "pointer" => Sign::POINTER,
+            "pointer_back" => Sign::POINTER_BACK,
+            "speech_verb" => Sign::SPEECH,
+            "author" => Sign::AUTHOR,
+            "comes_back" => Sign::RETURN,
+            "after_language" => Sign::AFTER_LANGUAGE,
+            _ => Sign::default(),
+        };
+        words.split_whitespace().for_each(|word| signs.entry(word.to_owned()).or_default().0 |= sign.0);
+    }
+    // Nouns for texts and names of languages stand with the other words.
+    let lexicon = &grammar().lexicon;
+    for (class, sign) in [("text", Sign::NOUN), ("lang", Sign::LANGUAGE)] {
+        lexicon.words_of(class).for_each(|word| signs.entry(word.to_owned()).or_default().0 |= sign.0);
+    }
+    signs
+});
+
+fn sign(tokens: &Tokens, token: &Token) -> Sign {
+    SIGNS.get(tokens.word(token)).copied().unwrap_or_default()
+}
+
+/// What the words before a text say of it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lead {
     /// A verb that asks for work on a text.
     work: bool,
-    /// A verb that does so where a text is named.
+    /// A verb that does so where a text is named or pointed at.
     loose: bool,
     noun: bool,
     points: bool,
     points_back: bool,
     language: bool,
-    begins_language: bool,
+    /// A language is named at once, or nearly so.
+    language_first: bool,
     /// Others' speech is announced.
     speech: bool,
-    words: usize,
-    any: bool,
 }
 
 impl Lead {
+    fn of(text: &str) -> Self {
+        let tokens = Tokens::of(text);
+        let list = tokens.list();
+        let mut lead = Self::default();
+        let mut before = Sign::default();
+        for (index, token) in list.iter().enumerate() {
+            let sign = sign(&tokens, token);
+            lead.work |= sign.is(Sign::WORK);
+            lead.loose |= sign.is(Sign::WORK) || (sign.is(Sign::LOOSE) && index < LOOSE_WITHIN);
+            lead.noun |= sign.is(Sign::NOUN);
+            lead.points |= sign.is(Sign::POINTER);
+            lead.points_back |= sign.is(Sign::POINTER_BACK);
+            lead.language |= sign.is(Sign::LANGUAGE);
+            lead.language_first |= sign.is(Sign::LANGUAGE) && (index == 0 || list.len() <= LANGUAGE_WITHIN);
+            // 'As I said: …' announces the author's own.
+            lead.speech |= sign.is(Sign::SPEECH) && !before.is(Sign::AUTHOR);
+            before = sign;
+        }
+        lead
+    }
+
     /// Whether a text comes after a colon.
     fn hands_over(self) -> bool {
-        self.work
-            || self.noun
-            || self.speech
-            || (self.loose && (self.points || self.language))
-            || (self.language && (self.words <= 4 || self.begins_language || self.points))
+        let language = self.language && (self.language_first || self.points || self.loose);
+        self.work || self.noun || self.speech || language || (self.loose && self.points)
     }
 
     /// Whether a text comes in the next lines.
     fn hands_over_below(self) -> bool {
-        (self.work || self.loose) && (self.noun || self.points || self.language) || (self.noun && self.points)
+        let asked = self.work || self.loose;
+        (asked && (self.noun || self.points || self.language)) || (self.noun && self.points)
     }
 
     /// Whether a text comes after a question: 'does this sound natural? …'.
@@ -97,74 +127,17 @@ impl Lead {
 
     /// Whether the text came before.
     fn hands_over_above(self) -> bool {
-        (self.work || self.loose) && (self.noun || self.points_back)
+        (self.work && (self.noun || self.points_back)) || (self.loose && self.noun && self.points_back)
     }
-}
-
-struct Tables {
-    words: HashMap<&'static str, u8>,
-    returns: Vec<&'static str>,
-}
-
-const WORK: u8 = 1;
-const LOOSE: u8 = 2;
-const NOUN: u8 = 4;
-const POINTS: u8 = 8;
-const BACK: u8 = 16;
-const SPEECH: u8 = 32;
-const AUTHOR_SAID: u8 = 64;
-const LANGUAGE: u8 = 128;
-
-static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut words: HashMap<&str, u8> = HashMap::new();
-    let lists = [
-        (WORK_VERBS, WORK),
-        (LOOSE_VERBS, LOOSE),
-        (TEXT_NOUNS, NOUN),
-        (POINTERS, POINTS),
-        (POINTERS_BACK, BACK),
-        (SPEECH_VERBS, SPEECH),
-        (AUTHOR, AUTHOR_SAID),
-        (LANGUAGES, LANGUAGE),
-    ];
-    for (list, flag) in lists {
-        list.split_whitespace().for_each(|word| *words.entry(word).or_default() |= flag);
-    }
-    Tables { words, returns: RETURNS.split_whitespace().collect() }
-});
-
-fn flags(tokens: &Tokens, token: &Token) -> u8 {
-    TABLES.words.get(tokens.word(token)).copied().unwrap_or_default()
-}
-
-fn lead(text: &str) -> Lead {
-    let tokens = Tokens::of(text);
-    let mut lead = Lead::default();
-    let mut before = 0;
-    lead.words = tokens.list().len();
-    for (index, token) in tokens.list().iter().enumerate() {
-        let flags = flags(&tokens, token);
-        lead.work |= flags & WORK != 0;
-        lead.loose |= flags & WORK != 0 || (flags & LOOSE != 0 && index < LOOSE_WITHIN);
-        lead.noun |= flags & NOUN != 0;
-        lead.points |= flags & POINTS != 0;
-        lead.points_back |= flags & BACK != 0;
-        lead.begins_language |= flags & LANGUAGE != 0 && !lead.any;
-        lead.any = true;
-        lead.language |= flags & LANGUAGE != 0;
-        lead.speech |= flags & SPEECH != 0 && before & AUTHOR_SAID == 0;
-        before = flags;
-    }
-    lead
 }
 
 /// Whether the end of a line hands over the text that comes after it.
 pub(super) fn hands_over(line: &str) -> bool {
-    let sentence = line.rsplit(['.', '!', '?']).next().unwrap_or_default();
-    lead(sentence).hands_over()
+    Lead::of(line.rsplit(['.', '!', '?']).next().unwrap_or_default()).hands_over()
 }
 
-/// Where a paste that begins at `from` ends: at a paragraph in which the author comes back ('aliás, …', 'btw …'), or with the prompt.
+/// Where a paste that begins at `from` ends: at a paragraph in which the author comes back ('aliás, …', 'btw …'), or with the
+/// prompt. Words that a letter may have as well, like 'PS' and 'remember', do not end it.
 pub(super) fn end_of_paste(prompt: &str, from: usize) -> usize {
     let mut at = from;
     while let Some(step) = prompt.get(at..).and_then(|rest| rest.find("\n\n")) {
@@ -178,28 +151,31 @@ pub(super) fn end_of_paste(prompt: &str, from: usize) -> usize {
 }
 
 fn comes_back(paragraph: &str) -> bool {
-    let start: String = paragraph.trim_start().chars().take(40).collect();
+    let start: String = paragraph.trim_start().chars().take(24).collect();
     let tokens = Tokens::of(&start);
-    let mut first = tokens.list().iter().take(3).map(|token| tokens.word(token));
-    first.next().is_some_and(|word| TABLES.returns.contains(&word))
-        || start.to_lowercase().starts_with("by the way")
-        || start.to_lowercase().starts_with("a propósito")
+    let mut words = tokens.list().iter();
+    let first = words.next().map_or(Sign::default(), |token| sign(&tokens, token));
+    let second = words.next().map_or(Sign::default(), |token| sign(&tokens, token));
+    first.is(Sign::RETURN) || second.is(Sign::RETURN) || start.to_lowercase().starts_with("by the way")
 }
 
 /// Adds pasted text in the ranges `own` of `prompt` to `foreign`.
 pub(super) fn find(prompt: &str, own: &[Range<usize>], foreign: &mut Foreign) {
     let mut until = 0;
-    let mut left = MAX_LEADS;
+    let mut left = MAX_MARKS;
     for range in own {
         let mut at = range.start.max(until);
+        if let Some(text) = behind_language(prompt, at..range.end) {
+            until = end_of_paste(prompt, text);
+            foreign.add(text..until);
+            at = until;
+        }
         while let Some(step) = prompt.get(at..range.end).and_then(|text| text.find([':', '\n', '→', '>', '?'])) {
             let mark = at + step;
             at = prompt.ceil_char_boundary(mark + 1);
             left = left.saturating_sub(1);
-            if left == 0 {
-                return;
-            }
-            if let Some(end) = handed_over(prompt, range, mark) {
+            let end = if left == 0 { Some(prompt.len()) } else { handed_over(prompt, range, mark) };
+            if let Some(end) = end {
                 foreign.add(at..end);
                 until = end;
                 at = end;
@@ -214,13 +190,12 @@ pub(super) fn find(prompt: &str, own: &[Range<usize>], foreign: &mut Foreign) {
     }
 }
 
-/// Where the text ends that is handed over by the words before the colon or line end at `mark`.
+/// Where the text ends that is handed over by the words before the mark at `mark`: a colon, an arrow, a question mark, the end of
+/// a line.
 fn handed_over(prompt: &str, range: &Range<usize>, mark: usize) -> Option<usize> {
-    let colon = !prompt.get(mark..)?.starts_with('\n');
-    let question = prompt.get(mark..)?.starts_with('?');
-    let arrow = prompt.get(mark..)?.starts_with('>');
-    let next = prompt.ceil_char_boundary(mark + 1);
-    if arrow && !prompt.get(..mark)?.ends_with(['-', '=']) {
+    let kind = prompt.get(mark..)?.chars().next()?;
+    let next = mark + kind.len_utf8();
+    if kind == '>' && !prompt.get(..mark)?.ends_with(['-', '=']) {
         return None;
     }
     let after = prompt.get(next..)?;
@@ -228,24 +203,36 @@ fn handed_over(prompt: &str, range: &Range<usize>, mark: usize) -> Option<usize>
         // What is handed over stands in marks of its own, or nothing is.
         return None;
     }
-    if colon && !after.starts_with(char::is_whitespace) && !after.is_empty() {
+    if kind != '\n' && !after.starts_with(char::is_whitespace) {
         // A time, an address, a namespace.
         return None;
     }
     let from = prompt.ceil_char_boundary(mark.saturating_sub(LEAD_BYTES)).max(range.start);
-    let before = prompt.get(from..mark)?;
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    let line = line.rsplit(['.', '!', '?']).find(|part| !part.trim().is_empty()).unwrap_or_default();
-    let lead = lead(line);
-    if question {
-        return lead.asks_about().then(|| end_of_paste(prompt, next));
-    }
-    if colon {
-        return lead.hands_over().then(|| end_of_paste(prompt, next));
-    }
-    let blank = after.starts_with('\n');
-    let below = lead.hands_over_below() && !after.trim().is_empty() && (blank || lead.work || lead.points);
-    below.then(|| end_of_paste(prompt, next))
+    let line = prompt.get(from..mark)?.rsplit('\n').next().unwrap_or_default();
+    let sentence = line.rsplit(['.', '!', '?']).find(|part| !part.trim().is_empty()).unwrap_or_default();
+    let lead = Lead::of(sentence);
+    let handed = match kind {
+        '?' => lead.asks_about(),
+        '\n' => {
+            let block = after.starts_with('\n') || lead.work || lead.points;
+            lead.hands_over_below() && block && !after.trim().is_empty()
+        }
+        _ => lead.hands_over(),
+    };
+    handed.then(|| end_of_paste(prompt, next))
+}
+
+/// Where the text begins in 'traduz pra inglês eu moro em Recife', where nothing stands between.
+fn behind_language(prompt: &str, range: Range<usize>) -> Option<usize> {
+    let end = prompt.floor_char_boundary((range.start + LEAD_BYTES).min(range.end));
+    let line = prompt.get(range.start..end)?.split('\n').next()?;
+    let tokens = Tokens::of(line);
+    let list = tokens.list();
+    let language = list.iter().position(|token| sign(&tokens, token).is(Sign::LANGUAGE))?;
+    let asked = list.get(..language)?.iter().any(|token| sign(&tokens, token).is(Sign::WORK));
+    let joined = list.get(language).is_some_and(|token| token.gap.joins());
+    let next = list.get(language + 1).filter(|token| !sign(&tokens, token).is(Sign::AFTER_LANGUAGE))?;
+    (asked && joined).then_some(range.start + next.span.start)
 }
 
 /// A short last paragraph may hand over what stands above it.
@@ -258,7 +245,7 @@ fn find_above(prompt: &str, own: &[Range<usize>], foreign: &mut Foreign) {
         return;
     };
     let last = text.get(step..).unwrap_or_default();
-    if last.len() <= BACK_MAX_BYTES && step >= ABOVE_MIN_BYTES && lead(last).hands_over_above() {
+    if last.len() <= BACK_MAX_BYTES && step >= ABOVE_MIN_BYTES && Lead::of(last).hands_over_above() {
         foreign.add(range.start..range.start + step);
     }
 }

@@ -1,7 +1,7 @@
 //! Text between marks: quotation marks of every style, backticks, tags.
 
 use super::own_words::Foreign;
-use super::{pasted, words};
+use super::{pasted, score};
 use std::ops::Range;
 
 /// Marks that open, and what closes them. Straight marks are their own other half.
@@ -198,7 +198,7 @@ impl<'a> Look<'a> {
         let from = self.text.floor_char_boundary(open.saturating_sub(LINE_REACH));
         let line = self.text.get(from..open).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
         !self.text.get(open..).is_some_and(|rest| rest.starts_with(['`', '<']))
-            && !words::speaks_of_self(text)
+            && !score::speaks_of_self(text)
             && !pasted::hands_over(line)
     }
 }

@@ -1,10 +1,28 @@
-//! What speaks for a lasting statement about the author, and what against it: tables, in points.
+//! Rules over words, read from `rules.txt`: what a rule does, and how its patterns are written.
 //!
-//! Each word in which people speak of themselves makes a claim ([`CLAIMS`]). Rules ([`RULES`]) add points, or say that a
-//! claim is empty: a question, a task, a moment. How patterns are written says `grammar`.
+//! A pattern is a list of elements, separated by spaces:
+//!
+//! | element | matches |
+//! | --- | --- |
+//! | `word` | the word, folded |
+//! | `@class` | any word of the class |
+//! | `a\|@b\|c` | any of these |
+//! | `x?` | `x`, or nothing |
+//! | `*` | any one word |
+//! | `..4` | up to four words, commas between them or not |
+//! | `!x` | nothing, where the next word is not `x` |
+//! | `<x`, `<!x` | nothing, where the word before is, or is not, `x` |
+//! | `^`, `^,` | the beginning of a sentence (also after 'well, …'), of a clause |
+//! | `$,` | the end of a clause |
+//! | `$?`, `!$?` | nothing, in a sentence that is, or is not, a question |
+//! | `,` | a comma, a colon or a dash, or nothing |
+//!
+//! Words must be said in one breath: a comma between two elements breaks the pattern where none is allowed. No pattern
+//! reaches over the end of a sentence.
 
-/// How many points a prompt needs to pass.
-pub(super) const THRESHOLD: i32 = 10;
+use super::lexicon::{Classes, Lexicon, entries};
+
+const RULES: &str = include_str!("rules.txt");
 
 /// What a rule does where one of its patterns matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,852 +35,182 @@ pub(super) enum Effect {
     Against(i32),
     /// The words matched claim nothing.
     Empty,
-    /// The same, and the sentence claims nothing by being a statement.
+    /// The same, and the sentence claims nothing by being a statement: it tells of a task or a moment.
     Idle,
-    /// The sentence claims nothing by being a statement: it asks, orders, or is about something else.
+    /// The sentence claims nothing by being a statement: it asks, orders, or is about a thing.
     Plain,
+    /// The same, because it is about somebody else or a day.
+    Elsewhere,
     /// From the first word matched on, the sentence is no statement.
     Unreal,
     /// The same up to the next comma.
     Fable,
-    /// The sentence is no statement, and neither are later ones that say who one is; others count half.
+    /// The sentence is no statement, and neither are later ones that say who one is.
     Play,
     /// The sentence is no statement.
     Void,
-    /// The sentence says who one is: none in a play.
+    /// The sentence says who one is: nobody is, in a play.
     Role,
 }
 
-/// A rule: what it is about, what it does, and how it is said.
-#[derive(Debug)]
+impl Effect {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, points) = text.split_once(' ').unwrap_or((text, "0"));
+        let points: i32 = points.parse().ok()?;
+        Some(match name {
+            "for" => Self::For(points),
+            "presupposed" => Self::Presupposed(points),
+            "against" => Self::Against(points),
+            "empty" => Self::Empty,
+            "idle" => Self::Idle,
+            "plain" => Self::Plain,
+            "elsewhere" => Self::Elsewhere,
+            "unreal" => Self::Unreal,
+            "fable" => Self::Fable,
+            "play" => Self::Play,
+            "void" => Self::Void,
+            "role" => Self::Role,
+            _ => return None,
+        })
+    }
+}
+
+/// A rule: what it is about, and what it does.
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) about: &'static str,
     pub(super) effect: Effect,
-    pub(super) patterns: &'static [&'static str],
 }
 
-/// What a sentence claims that is no question, no order and no greeting, in points, once a prompt: people who tell an assistant something
-/// mostly tell it of themselves.
-pub(super) const STATEMENT: i32 = 10;
-/// The same beside something that was pasted or quoted, of which it may speak.
-pub(super) const STATEMENT_BESIDE_PASTE: i32 = 5;
+/// Words of which any will do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Set {
+    pub(super) ids: Vec<u16>,
+    pub(super) classes: Classes,
+    pub(super) any: bool,
+}
 
-/// What a word of a class claims by itself, in points, once a prompt for each class.
-pub(super) const CLAIMS: &[(&str, i32)] = &[
-    ("i", 10),
-    ("im", 10),
-    ("ive", 10),
-    ("ill", 4),
-    ("we", 10),
-    ("my", 10),
-    ("eu", 10),
-    ("sou", 10),
-    ("tenho", 10),
-    ("estou", 8),
-    ("meu", 10),
-    ("life1", 10),
-    ("habit1", 10),
-    ("life_we", 10),
-    ("turn_past", 10),
-    ("past1", 6),
-    ("mim", 5),
-    ("mine", 10),
-    ("change_past", 6),
-];
+/// An element of a pattern.
+#[derive(Clone, Debug)]
+pub(super) enum Element {
+    One(Set),
+    Maybe(Set),
+    Gap(usize),
+    Not(Set),
+    Before(Set),
+    NotBefore(Set),
+    SentenceStart,
+    ClauseStart,
+    ClauseEnd,
+    Question,
+    NotQuestion,
+    Comma,
+}
 
-use Effect::{Against, Empty, Fable, For, Idle, Plain, Play, Presupposed, Role, Unreal, Void};
+/// A pattern, and the place of the rule it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    pub(super) rule: usize,
+    pub(super) elements: Vec<Element>,
+}
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        about: "Who one is",
-        effect: For(10),
-        patterns: &[
-            "@sou !eu",
-            "@im a|an|the|from|based|into|on|named|called|originally",
-            "@i am a|an|the|from|based|into|named|called|originally",
-            "@im @adv? @trait|@number|@num",
-            "@i am @adv? @trait|@number|@num",
-            "^, as someone|somebody|one",
-            "^, as a|an|the !list|table|result|whole|json|bullet|rule|string|number|pdf|file|column|function|joke|bonus|reference|side|percentage|group|team|matter|way|noun|verb|gift|treat|kid|child|starting|example|variable|parameter|last|first|good|general",
-            "^, as @new|@kind_of_prof of",
-            "^, como @kind_of_prof|@trait|@prof",
-            "^, como @new $,",
-            "^, sendo !assim|que",
-            "^, enquanto @kind_of_prof|@trait|@new ,",
-            "por|apesar|pelo|por fato? de? ser|estar|ter|eu",
-            "ja que eu|@sou|@tenho|@life1|@habit1|@estou",
-            "since|because @i|@im",
-            "now that @i|@im|we",
-            "visto que eu|@sou|@tenho",
-            "de quem @life1|@habit1|@sou",
-            "@ask ..8 sendo @trait|@kind_of_prof|mei|eu",
-            "^, being a|an|@trait|@condition|@new",
-            "como|igual eu|nos $,",
-            "que nem eu",
-            "quem ..6 como|igual|tipo|feito eu",
-            "feito|tipo|iguais|como eu|mim|nos $,",
-            "igual a mim",
-            "like me|myself|ours|mine",
-            "yours truly",
-            "aqui e|eh|quem o|a",
-            "quem escreve|fala",
-            "@number|@num anos|years $,",
-            "asking as|because",
-            "pergunto porque|pois|por",
-            "@my|meu|minha name's|name|nome !of",
-            "@im @adv? @adv? born|raised",
-            "<!@ask a gente !pode|precisa|consegue|deve|vai|faz|foi *",
-            "com a? gente|conosco",
-            "he , him|his",
-            "she , her|hers",
-            "they , them|theirs",
-            "we're|we a|an|from",
-            "@i am|was @adv? born|raised",
-            "that's me",
-            "^ have|had|am|was|been @num|@number|a|an|to|my",
-            "if i|@i|@im|we @adv? live|work|own|teach|drive|rent|earn|freelance|@trait|a|an",
-            "se|caso eu? @life1|@sou",
-            "asking for me",
-            "<@new|@kind_of_prof|@trait|@household|@capital here $,",
-            "me @household $,",
-            "nasci|natural|vim de|em|no|na",
-            "native|fluent in|speaker|language",
-            "first|second|third|native language",
-        ],
-    },
-    Rule {
-        about: "Age",
-        effect: For(10),
-        patterns: &[
-            "@tenho|fiz|faco|completei @number|@num anos",
-            "aos @number !@unit",
-            "@meu ..3 de @number anos|meses",
-            "@my ..2 year-old|year old",
-            "at my age",
-            "na minha idade",
-        ],
-    },
-    Rule {
-        about: "How long something has been so",
-        effect: For(5),
-        patterns: &[
-            "ha|faz uns? @number|@num @unit",
-            "for over? @number|@num @unit",
-            "for years|decades|ages",
-            "desde @year|os|crianca|que",
-            "since @year|@im|@i|childhood|birth",
-            "@number|@num @unit now|already|of",
-        ],
-    },
-    Rule {
-        about: "Habits",
-        effect: For(5),
-        patterns: &[
-            "@every @day",
-            "@number|@num|once|twice|times|vezes|x a|por|per week|semana|day|dia|month|mes|year|ano",
-            "aos|as sabados|domingos|segundas|tercas|quartas|quintas|sextas",
-            "on weekends|weekdays|mondays|tuesdays|wednesdays|thursdays|fridays|saturdays|sundays",
-            "usually|costumo|always|sempre|normally|tend|rarely|nunca|never",
-            "@my every|usual|daily|weekly|go",
-        ],
-    },
-    Rule {
-        about: "What is said of a thing in passing",
-        effect: For(10),
-        patterns: &[
-            "<* <!o|oque|aquilo|de|com|e|eh|por que|onde|cujo eu? @life1|@habit1|@sou|@tenho|@turn_past",
-            "<!@estou|ta|esta|estao|fica|continua|vai|anda|vem|estava|ficar tomando|tendo|morando|trabalhando|usando|amamentando|vivendo|estando|estudando|treinando|criando|ganhando|pesando|fazendo !@thing|@moment|o|a|isso",
-            "while @eing|@elife_ing|@ehabit_ing|pregnant|on",
-            "are|is ..4 for me $,",
-            "look|looking after",
-            "care|caring for",
-            "taking|take care of",
-            "cuido|cuidar de|do|da|dos|das",
-            "where|that|which @i|@we @adv? @elife|@ehabit",
-            "@my own @work|@home|@owned",
-            "the|os|as|ambos|both @num|two|dois|duas|tres @household",
-            "the|a|as|os|das|dos|nas|nos|pras|pros kids|wife|missus|husband|twins|meninos|meninas|criancas|gemeos|gemeas|guris|bebes|cachorros|gatos|netos",
-            "daqui|aqui|ca de|do|da @capital|@home|sitio|norte|sul|nordeste|interior",
-            "depois do|da|que|de divorcio|separacao|cirurgia|parto|avc|infarto|acidente|@condition|@meu",
-            "after|since @my|the|three|two|a ..1 @condition|divorce|separation|birth|stroke|accident|miscarriage|miscarriages|c-section",
-            "^ como @life1|@sou|@tenho|@estou|fico|ando|passo",
-            "apresentar|defender|entregar|escrever|terminar|escrevendo a|o|meu|minha dissertacao|tese|tcc|monografia",
-            "na|da menopausa|gravidez|terceira|recuperacao|reabilitacao",
-            "in|during menopause|recovery|rehab|remission|labor",
-        ],
-    },
-    Rule {
-        about: "Own family, household, animals",
-        effect: Presupposed(10),
-        patterns: &[
-            "@my|@meu|mine !@relative ..2 @household",
-            "a|um|uma husband|wife|marido|esposa|filho|filha|son|daughter|toddler who|that|que|of",
-        ],
-    },
-    Rule {
-        about: "Work, studies and those one works with",
-        effect: For(10),
-        patterns: &[
-            "@meu|@my ..2 @work",
-            "between|entre patients|clients|shifts|pacientes|clientes|plantoes|aulas|classes",
-            "at my|our work|job|company|office|lab",
-            "at|from work",
-            "no|na @meu trabalho|servico|emprego|empresa",
-            "no trabalho|servico|plantao",
-            "@i teach|lead|manage|supervise|employ",
-        ],
-    },
-    Rule {
-        about: "Health",
-        effect: For(10),
-        patterns: &[
-            "@meu|@my !@relative ..1 @condition",
-            "@condition ..8 posso|devo|consigo|podemos|eu|i|my|meu|minha",
-            "posso|devo|consigo|podemos ..6 @condition",
-            "can|should|could|do|is i|my ..6 @condition",
-            "@meu|@my !@relative ..1 @trait",
-            "@tenho|tive @adv? @condition",
-            "@i|@ive have|had|got|with ..2 @condition",
-            "with @my ..2 @condition",
-            "fui|was|been|got diagnosticado|diagnosticada|diagnosed",
-            "tomo @new|remedio|@every",
-            "@i take @new",
-        ],
-    },
-    Rule {
-        about: "Home and place",
-        effect: For(10),
-        patterns: &[
-            "@meu|@my ..2 @home",
-            "aqui|ca em|no|na|do|da|de @capital|@home|sitio|norte|sul|nordeste|roca",
-            "here in|at @capital|the",
-            "where @i|@we live|work|grew",
-            "onde eu? moro|vivo|trabalho|estudo|leciono|nasci",
-            "@life1 em|no|na|perto|sozinho|sozinha",
-            "moro|vivo|morando com",
-            "la em casa",
-            "lives|living|live|moved in? with me|us|my",
-            "mora|moram|morando|morar comigo|conosco",
-        ],
-    },
-    Rule {
-        about: "What one owns",
-        effect: Presupposed(10),
-        patterns: &[
-            "@meu|@my ..2 @owned|@year",
-            "@meu|@my @new|@capital @number|@year",
-            "@meu|@my @new? @capital !@thing",
-        ],
-    },
-    Rule {
-        about: "What one has",
-        effect: For(10),
-        patterns: &[
-            "@i|@ive|@we @adv? have|got|own|keep @article|@num|@number @new|@household|@work|@owned|@condition !@thing",
-            "@ive|@i @adv? have|got|own|keep @num|@number !@thing|@moment|@text|@counter",
-            "screen reader",
-            "leitor de tela",
-            "@tenho um|uma|uns|umas|dois|duas|tres|@number|@num !@thing|@moment|@counter|pergunta|duvida|problema|reuniao|prova|questao|lista|array|ideia|arquivo|projeto|amigo|amiga|@relative",
-            "@tenho alergia|intolerancia|medo|pavor|fobia|mania|habito|costume",
-        ],
-    },
-    Rule {
-        about: "Tastes",
-        effect: For(10),
-        patterns: &[
-            "@meu|@my !@relative ..1 @favourite",
-            "fa|apaixonado|apaixonada|viciado|viciada de|do|da|por|em|pelo|pela",
-            "fan of",
-            "give me ..3 over|@standing",
-            "can't get enough",
-            "@i always|never|usually *",
-            "not a|an|much|really|big ..2 person|fan|guy|gal|drinker",
-            "@i @adv? @adv? @elife",
-            "can't|cant|cannot stand|bear|stomach|abide",
-            "^ can't|cant|cannot do|eat|have|drink",
-            "^ me @ends_o em|com|por|de|pelo|pela",
-            "nao posso|podemos com|comer|beber|tomar|dirigir|pegar|carregar|ficar|ter|ver",
-            "i'd|would|id rather",
-            "nao suporto|aguento|tolero|curto|gosto|como|bebo|fumo|uso|assisto",
-            "pra|para mim",
-            "@sou mais|fa|do|da|de",
-            "i'd|id prefer",
-            "the ..3 the better",
-            "quanto mais ..3 melhor",
-            "how @i think|work|like|learn",
-            "over @new any day",
-            "eu acho @adv? horrivel|otimo|chato|lindo|delicioso|nojento",
-        ],
-    },
-    Rule {
-        about: "What one does, lastingly",
-        effect: For(10),
-        patterns: &[
-            "@estou @adv? a? @life_ing|@life_inf",
-            "@estou @adv? @trait",
-            "@estou ..2 escrevendo|escrever|fazendo|fazer|aprendendo|aprender|procurando|planejando|planeando|construindo|montando|estudando|estudar|mudando|treinando|tratando|tentando ..2 mestrado|doutorado|faculdade|curso|tcc|tese|livro|romance|dieta|emprego|vaga|engravidar|emagrecer|parar|casa",
-            "@estou aprendendo|estudando|treinando|aprender|estudar",
-            "@im|@i|@we am? @adv? @elife_ing|learning|studying|saving|training|relocating|interviewing|raising|writing|building|planning|expecting|moving|recovering|working|applying|preparing|renovating|adopting|buying|teaching|caring",
-            "@ive|we've been @adv? @elife_ing|learning|studying|saving|training|working|using|sober|playing|vegan|in|living|@eing",
-            "@ive ..2 @eturnd|never|always",
-            "@i @adv? @eturnd|@elifed|@elived",
-            "^ @adv? sold|bought|quit|adopted|moved|married|retired|graduated|switched|swapped",
-            "@im|@i am? back|over|out in|on|to|at|of @capital|@new|nights|days",
-            "@estou no|na|em seguro|aposentadoria|auxilio|inss|bpc|licenca|residencia|@number|ultimo|primeiro|segundo|terceiro",
-            "@estou com|de @number|@num semanas|meses|anos|semestres",
-            "@number|@num semanas|weeks $,|pregnant|gravida|de",
-            "dou|dando|dar aula|aulas|plantao|plantoes|consulta|consultoria|monitoria",
-            "^ back|off to|on|of|in full|part|work|school|nights|days|@capital|meat|dairy",
-            "@estou em|na|no ..2 @condition|tratamento|licenca|menopausa|fisioterapia",
-            "@i do @eing|@new|weddings|nights|@elife_ing|@ehabit_ing",
-            "me mudei|mudo|mudando",
-            "troquei|mudei|sai|entrei|mudamos|trocamos de|do|da|no|na|para|pro|pra emprego|trabalho|empresa|area|curso|casa|cidade|turno|igreja|escola|faculdade|profissao|noite|@capital",
-            "@capital , de @number|@num anos|meses",
-            "getting married|divorced|engaged|braces|surgery|evicted|a dog|cat|puppy",
-            "^ would|could|wouldn't|couldn't !i|you|we|it|he|she|they|the|my|this|that|a|there *",
-            "^ dropped ..2 master's|masters|phd|course|school|out|degree",
-            "got married|engaged|divorced|laid|fired|hired|promoted|diagnosed|accepted|into|custody|pregnant",
-            "like i|@i do",
-            "for life",
-            "doctor's orders",
-            "^ @adv? @elife_ing|learning|studying|teaching|living|working|raising|born|retired|moved|married|graduated|been|switched|quit|lost|bought|sold|became|@eturnd !started|stuck|it|this|the|an|error",
-            "^ @turn_past $",
-            "numa|in a? fase|phase|stage",
-            "on nights|days|call|shift|shifts|leave|benefits|parole|disability|dialysis|insulin|meds|medication|hrt",
-            "@im|@i am? doing|taking|getting|having|making|running|writing @my|a|an ..2 @work|mba|degree|course|phd|masters|@favourite",
-            "moved|relocating|relocated to|from",
-            "@life_ing ..3 mim",
-            "myself @new|@capital",
-            "made|making me",
-            "@my ..2 was|were|got @eed|fitted|removed",
-        ],
-    },
-    Rule {
-        about: "Plans that take long",
-        effect: For(10),
-        patterns: &[
-            "vou|vamos me? casar|morar|mudar|aprender|parar|largar|engravidar|emagrecer|aposentar",
-            "quero|queria|pretendo|planejo|queremos me? emagrecer|perder|casar|morar|abrir|ser|virar|largar|parar|engravidar|adotar|estudar|correr",
-            "quero|queria|pretendo|planejo aprender !a",
-            "quero|queria|pretendo|planejo aprender a @life_inf|nadar|dirigir|ler|falar|cantar|programar",
-            "want|wanna|going|planning|plan|hoping|hope|gonna|need to? learn !to|how|more|about",
-            "want|wanna|going|planning|plan|hoping|hope|gonna to? learn to @elife|play|swim|drive|code|sail|read|speak",
-            "quero|queria|pretendo|planejo me? mudar|trocar|ter de|pra|para|filhos|um|uma",
-            "want|wanna|going|planning|plan|hoping|hope|gonna to? @adv? become|lose|quit|move|buy|marry|retire|be|run|study|adopt|open|switch",
-            "@meu|@my meta|objetivo|sonho|plano|planos|goal|dream|plan|plans",
-            "ano que vem",
-            "next year|summer|spring|fall|autumn|winter|january|february|march|april|may|june|july|august|september|october|november|december",
-        ],
-    },
-    Rule {
-        about: "From now on",
-        effect: Presupposed(10),
-        patterns: &[
-            "a partir de agora|hoje",
-            "de agora em diante",
-            "daqui pra|para a? frente",
-            "daqui em diante",
-            "doravante",
-            "from now|here on",
-            "from this point",
-            "as of now|today|this",
-            "going forward",
-            "in future",
-            "in the future ..4 @order",
-            "toda|todas vez|vezes|as que|vezes",
-            "sempre que",
-            "whenever|everytime",
-            "every|each|any time",
-            "every other time",
-            "by default",
-            "por padrao|default",
-            "nas|pras|para|as proximas vezes|conversas|respostas|vez",
-            "for all|every|any ..2 chat|chats|conversations|future|answers|recipes",
-            "new rule",
-            "regra nova",
-            "nunca mais",
-            "vale pra|para tudo|todas|todos|sempre",
-            "em geral",
-        ],
-    },
-    Rule {
-        about: "Always and never, of answers",
-        effect: For(10),
-        patterns: &["@standing ..3 @order", "@order ..8 @standing", "@order ..6 every|each time"],
-    },
-    Rule {
-        about: "Stop a habit",
-        effect: Presupposed(10),
-        patterns: &[
-            "^, para|pare|parem|parar|pra de|com !ser|fazer",
-            "^, stop|quit|enough @eing|with|being|the|saying|using",
-            "^ stop|quit|enough @eing|with|being|the|saying|using",
-            "^ para|pare|parem|parar|pra de|com",
-            "^ don't|dont|never !worry|know|think|mind|get|understand *",
-            "^, no|fewer|less|zero @manner",
-            "your|suas|tuas|sua ..1 @about_answers",
-            "@about_answers ..2 sua|suas|tuas",
-            "nao quero|queria mais|que",
-            "i don't|dont want you|to|any",
-            "pode|podes|pra|para voltar a|ao @inf|@ger|usar|@new",
-            "go|going back to",
-            "with|for me @standing",
-            "talk|talking|speak|speaking|writing|write to|with me",
-            "^ cut|drop|skip|lose|ditch|spare|tira|corta|pula|dispenso the|me|all|o|a|os|as? ..2 stuff|talk|fluff|pleasantries|disclaimers|formalities|lecture|preamble|caveats|intro|outro|enrolacao|introducao|firula|floreio",
-            "and @im happy|set|good",
-            "quando|se|que|sempre eu pedir|mandar|escrever|falar|perguntar|disser|enviar|errar|colar|precisar !$?",
-            "^ quando|se eu pedir|perguntar|mandar|disser",
-            "unless i|@i",
-            "^, deixa|deixe|deixar de me|@inf",
-            "em|in|for|pra|para any|every|all|qualquer|toda|todas|todo|todos|cada ..3 @order|@request",
-            "^ when|if|whenever you|i|@i ..5 just|please|don't|dont|give|show|tell|answer|reply|respond|explain|use|ask|assume|translate|correct|fix|write|say|spell|skip|keep|make",
-            "when|if @im wrong|stuck|unsure",
-            "^, @standing *",
-            "a menos que|a nao ser que|se eu",
-            "em|nas|nos|in|any|all|your|every|todas ..2 respostas|mensagens|answers|replies|responses|messages",
-            "^ nao me *",
-            "you keep @eing|@elife_ing|@etask_ing",
-            "you ..3 with me",
-            "please|pls don't",
-            "always|sempre|nunca|never|ever $,",
-            "@request|@order ..6 @standing|ever",
-            "pode|podes|can esquecer|forget|drop|lose|stop|parar",
-            "as outras|demais",
-            "the rest|others always",
-            "when|if i ask|write|say|send|paste|post|share|mention|request|message",
-            "for good",
-            "in general",
-            "geralmente|generally $,",
-            "nao|nem precisa|precisas|precisava mais? ..3 @inf|@ger|@order|me|se|desculpa",
-            "you don't|dont|needn't|do need|have|not to|need",
-            "no need to|for",
-            "no more @about_answers|*",
-            "^, chega de",
-            "^, nada de",
-            "^, sem mais? @manner",
-            "nao me? @order ..3 @standing|comigo|de|com",
-            "don't|dont|do @not? @order ..4 me|with|emoji|emojis|@about_answers",
-            "keep ..2 @about_answers",
-            "pode parar|largar",
-        ],
-    },
-    Rule {
-        about: "How to be called",
-        effect: Presupposed(10),
-        patterns: &[
-            "me|mim chame|chama|chamem|chamar|trate|trata|tratar de|por|so|como",
-            "chame|chama|chamem|chamar|trate|trata|trates|tratar me de|por|so|como",
-            "me chamo|chamam",
-            "chamo me",
-            "nao|never|don't|dont me? chame|call me?",
-            "call me !when|back|if|later|tomorrow|crazy",
-            "address me",
-            "refer|referring to me",
-            "use ..3 for|with|about me",
-            "me chame|chama|trate|trata|chamem pelo|pela",
-            "me trata|trate|trates",
-            "go by",
-            "fale|fala|falem comigo",
-            "talk|speak to me",
-            "comigo",
-            "prefiro que|respostas|resposta",
-            "gosto que|quando",
-            "gosto de respostas",
-            "que me @sse",
-            "quero que ..6 sempre|nunca",
-            "^ when|whenever|if you @request|@order",
-            "@i like|prefer my|your|when|explanations|answers|short|it",
-            "scrap|drop|forget|lose the mr|mrs|ms|miss|dr|sir|formality",
-        ],
-    },
-    Rule {
-        about: "To be remembered",
-        effect: For(10),
-        patterns: &[
-            "@remember se? que|disso|isso|isto|this|ai|pra|para",
-            "@remember that !song|movie|film|time|thing|guy|one|day|show|scene",
-            "^ @remember !quando|when|to|de|o|a|aquele|aquela|da|do|the|as|os",
-            "keep on file",
-            "@remember se? de que",
-            "^, @remember !quando|when|to|de|o|a|aquele|aquela|da|do|the|as|os",
-            "nao se? esqueca|esquece|esquecas",
-            "don't|dont|never forget",
-            "tenha|tem|ten|leve|leva em mente|conta|consideracao",
-            "keep|bear in mind",
-            "make|take a? note",
-            "toma|tome nota",
-            "fyi|fwiw",
-            "for the? future? record|reference",
-            "pra|para referencia",
-            "just so you know",
-            "so pra|para voce|vc saber",
-            "saiba que",
-            "fica|fique sabendo",
-            "you should know",
-            "you remember|lembra my|that|que|do|da",
-            "about me",
-            "in|na memory|memoria",
-            "in|to|na|nas|em your|sua|suas|tua|tuas notes|memory|memories|profile|memoria|memorias|notas",
-            "make that @num|two|three",
-            "turns out",
-            "acontece que",
-        ],
-    },
-    Rule {
-        about: "To be forgotten, or no longer so",
-        effect: For(10),
-        patterns: &[
-            "@forget ..3 que|about|what|my|meu|minha|aquilo",
-            "@forget that|essa|esse thing|about|i|historia|negocio|coisa|lance|parada",
-            "nao @life1|@habit1|@estou|@tenho|@sou|@new ..6 mais",
-            "ja nao",
-            "don't|dont need|want|have to|me? ..5 anymore|longer",
-            "nao ..4 mais $,",
-            "ja nao @sou|@life1|@habit1|@tenho|@estou|e",
-            "no longer",
-            "que eu? falei|disse|contei|mencionei",
-            "what i|@i said|told|mentioned|wrote",
-            "anymore",
-            "any more $,",
-            "used to be|live|work|have|smoke|drink|eat|play|love",
-            "deixei de",
-            "not ..5 any longer",
-            "morreu|faleceu|morreram|died",
-            "passed away",
-            "be|been put down",
-            "terminamos|separamos|divorciamos",
-            "acabou o|nosso|meu|minha|de vez namoro|casamento|noivado|contrato|relacionamento|estagio",
-            "^ not @eing|@elife_ing|@ehabit_ing|@trait",
-            "got rid",
-            "came through",
-            "livrei me",
-            "apaga|delete",
-        ],
-    },
-    Rule {
-        about: "Put right",
-        effect: For(10),
-        patterns: &[
-            "na verdade|realidade @sou|@tenho|@life1|@habit1|@estou|eu|@turn_past|e|fiz|sao",
-            "^, actually ,",
-            "correction|corrigindo|correcao",
-            "mudei de ideia",
-            "changed my mind",
-            "nome dele|dela e|eh",
-            "with|com a|um? k|y|c|s|z|h|w|acento|ph",
-            "spelled|spelt with",
-            "retiro|retirar o que",
-            "pensando melhor",
-            "on second thought",
-            "eu quis dizer",
-            "^, quer|quero dizer ,",
-            "fiz|faco aniversario|anos",
-            "@i meant",
-            "agora @sou|@tenho|@life1|@habit1|so|sao",
-            "ja te disse|falei|contei que",
-        ],
-    },
-    Rule {
-        about: "An event of one's life",
-        effect: For(10),
-        patterns: &[
-            "nasceu o|a|meu|minha|nosso|nossa",
-            "^ @eturnd !the|it",
-            "we @adv? took|adopted|got|bought|moved|sold|have|are",
-            "we're|we @adv? on @new",
-            "promoted|bumped|made|moved|transferred|fired|hired|laid|cut me",
-            "me|fui mandaram|demitiram|promoveram|efetivado|efetivada|demitido|demitida|promovido|promovida|contratado|contratada|aprovado|aprovada",
-            "cortou|liberou|proibiu ..4 @meu",
-        ],
-    },
-    Rule {
-        about: "Asking or ordering",
-        effect: Plain,
-        patterns: &[
-            "^ me? @request|@order",
-            "me da|de|diz",
-            "^ @ask|@aux|@query|que|porque|pq",
-            "^, @ask",
-            "^ o|a|os|as|do|no|pelo|ao|da|na @ask",
-            "^ para|pra|em|no|na|com|sem|in|as|with|without|from|de|to @ask",
-            "^ em|in|as|mais|dessa|desta|nessa|nesta|with|more|less|menos|now|shorter|longer|maior|menor",
-            "@i need|want you",
-            "can|could|would|will|pode|podes|poderia|podia you|me|voce|vc",
-            "^ let's|lets|bora|vamos @request|*",
-            "me @request",
-            "please|pls|favor|pfv @request",
-        ],
-    },
-    Rule {
-        about: "Of a thing",
-        effect: Plain,
-        patterns: &[
-            "^ o|a|os|as|esse|essa|esses|essas|este|esta|the|this|that|these|those|some|um|uma|an @adv? @thing",
-            "^ no|sem|without|for|on|at",
-            "^ nao @task1",
-            "^ @sup",
-            "^ a? brief|short|quick|breve|curta history|summary|story|historia|resumo|question",
-            "^ @new|@text|@thing|@query in|of|for|do|da|de|para",
-            "power's|internet's|wifi's",
-            "vs|versus",
-            "cant|can't sleep",
-            "^ ja? @task_past",
-            "^ yes|sim or|ou",
-            "^, @request|@order",
-            "for now",
-            "por enquanto",
-            "^ isso|isto|this|that|it|aquilo|esse|essa|este|esta|these|those|there",
-            "^ no|na|in|on? @meu|@my @thing|@text",
-        ],
-    },
-    Rule {
-        about: "Of somebody else",
-        effect: Plain,
-        patterns: &[
-            "^ @my|@meu|o|a|um|uma|the|a|an|os|as ..1 @relative|@other",
-            "^ @other|they're|he's|she's|they've",
-            "^ there's|tem a|an|um|uma ..1 @other|@relative|man|woman|guy|kid",
-            "^ ..1 @relative !of|de",
-            "^ @my|@meu|a|o ex",
-            "@relative of mine",
-            "@relative @meu",
-        ],
-    },
-    Rule {
-        about: "Of somebody else's",
-        effect: Empty,
-        patterns: &["* of mine", "@relative @meu", "@my|@meu @relative's ..1", "@household do|da|de @meu @relative"],
-    },
-    Rule {
-        about: "Of today",
-        effect: Plain,
-        patterns: &[
-            "hoje|hj !em",
-            "ontem|amanha|tonight|yesterday|tomorrow|today|rn",
-            "que dia|what a",
-            "^ @moment !@trait",
-            "^ not sure|certain|clear",
-            "^ thinking|considering|debating|planning|wondering|trying about|of|whether|to",
-            "chovendo|raining|snowing",
-            "too much|many",
-            "^ comi|bebi|acordei|dormi|cheguei|almocei|jantei|ate|drank|woke|slept|spilled|burned|dropped|missed|forgot",
-            "passando mal",
-            "acabou|caiu|faltou a|o luz|internet|gas|agua|energia|wifi",
-            "deu|da ruim|certo|errado|erro",
-        ],
-    },
-    Rule {
-        about: "Asking in the first person",
-        effect: Idle,
-        patterns: &[
-            "@ask @adv? @adv? @habit1|@task1|@life1 !em",
-            "^ que|porque|pq @adv? @adv? @habit1|@task1|@life1 !em",
-            "o que ..1 @habit1|@task1|@life1",
-            "^, @ask|que ..1 @habit1|@task1 !em",
-            "@ask ..1 eu @adv? *",
-            "@ask @adv? a? gente *",
-            "se|caso eu *",
-            "eu? @adv? @cond",
-            "posso|devo|consigo|preciso|podemos|precisamos",
-            "eu @adv? posso|devo|consigo|preciso",
-            "eu? @tenho que|de",
-            "@i|@ill @adv? @etask",
-            "@i @adv? should|must|might",
-            "@i|we have to",
-            "@i @adv? can|could|can't|cant|cannot @adv? @etask|figure|do|use|make|find|seem|change|solve|open|remember|decide|tell|get|log|access|connect|install|think",
-            "@i ..1 get $?",
-            "@i do $,",
-            "@i ..1 get",
-            "@i @adv? can|could|should|was|would|will|must|may|might $?",
-            "@i @adv? @etaskd",
-            "@i @adv? got|get|keep a|an|the|this|that|some|getting|seeing|hearing|error|stuck",
-            "i'd like|love|want to|a|an|some|the",
-            "@ive @adv? @etaskd|checked|looked|searched|noticed|restarted",
-            "@i ..1 watched|saw|heard|noticed|copied|restarted|looked|checked|burnt|burned|spilled|dropped|forgot|bought|ordered|downloaded|cooked|ate|drank|missed|woke|slept|went",
-        ],
-    },
-    Rule {
-        about: "A moment",
-        effect: Idle,
-        patterns: &[
-            "@im|@i am? @adv? @adv? @moment|@filler",
-            "@estou @adv? com? uma|um|muita|muito? @moment|@filler",
-            "@estou @adv? a|em|no|na|sem|de|numa|num",
-            "@estou @adv? a? @task_ing|@ger|@inf",
-            "@im|@i am? @adv? @etask_ing",
-            "acabei de",
-            "@im|@i am? in|on|at a|an|the",
-            "in my head|mind|opinion|case",
-            "impressao|culpa|parte minha",
-            "we|we're are? in|at|on ..4 week|today|until|till|now|right|weekend|tonight",
-            "@estou com !@condition|@number|@num",
-            "@im|@i seeing|getting|having a|an|this|the ..1 bug|error|issue|warning|problem|segfault|crash",
-            "mean when|if i|@i *",
-            "@ive had a|an|this|the|@new",
-            "eu @adv? @task1",
-            "conheco|conheci um|uma|alguem",
-            "@i know|met a|an|someone|this",
-            "@i have|got|had|need @article|to|no? question|questions|problem|issue|meeting|test|exam|headache|cold|bug|error|list|file|table|interview|deadline|idea|doubt|title|clue",
-            "@tenho um|uma? entrevista|prova|reuniao|consulta|voo|jogo|aula|apresentacao|exame|teste|trabalho",
-            "nossa que|mas|senhora|eu|ta|hoje|$,",
-        ],
-    },
-    Rule {
-        about: "A thing that everybody has",
-        effect: Empty,
-        patterns: &["@my|@meu ..1 @thing|@relative|@text", "pra|para eu *", "@my|@meu @adv? @common $?"],
-    },
-    Rule {
-        about: "Leaving it",
-        effect: Void,
-        patterns: &[
-            "never mind",
-            "nevermind|nvm",
-            "deixa pra|para la",
-            "ja achei|resolvi|consegui|descobri",
-            "figured it out",
-            "that's all",
-            "got it $,",
-            "^ ignora|ignore $,",
-            "wrong|errado|errada chat|window|janela|conversa|person|pessoa|tab",
-            "mandei errado",
-        ],
-    },
-    Rule {
-        about: "Saying who one is",
-        effect: Role,
-        patterns: &["@im|@sou", "@i am|play", "my name", "meu nome", "me chamo"],
-    },
-    Rule {
-        about: "Asking what the assistant knows",
-        effect: Void,
-        patterns: &[
-            "que voce|vc sabe|lembra ..3 mim",
-            "what do|did you know|remember about me",
-            "^ where|onde do? i|eu live|moro|work|trabalho",
-            "sabe|know|lembra|remember|told where|onde|what|o",
-            "^ qual|what|what's e|is? o? meu|my nome|name",
-            "who am i",
-            "quem sou eu",
-        ],
-    },
-    Rule {
-        about: "Supposing",
-        effect: Unreal,
-        patterns: &[
-            "<!como se|caso ..3 @sse",
-            "@sse ..2 eu",
-            "^, @suppose",
-            "vamos supor|imaginar|fingir",
-            "pensa|pense ..1 num|em cenario|um",
-            "quem me dera",
-            "if i|we were|was|had|lived|worked|moved|became|won|could|@eed|@eturnd|@elifed",
-            "what if i|we",
-            "let's|lets say|pretend|imagine|assume|suppose",
-            "^, say i",
-            "in a world where",
-            "for the sake of argument",
-            "for argument's sake",
-            "num mundo em",
-            "@i wish",
-            "faz|faca de conta",
-            "digamos que",
-        ],
-    },
-    Rule {
-        about: "Role play and fiction",
-        effect: Play,
-        patterns: &[
-            "pretend @i|@im",
-            "now on , you're|you",
-            "de agora|diante , voce|vc|tu e|es|sera|seras",
-            "you're @capital",
-            "text adventure",
-            "interactive fiction|story",
-            "vamos|bora encenar|atuar|interpretar|simular",
-            "responda|responde|fale|aja|answer|respond|talk|act|speak|write|reply as|like|como a|an|um|uma",
-            "treina|treine|pratica|pratique|ensaia|ensaie comigo",
-            "@sou o|a|teu|tua|seu|sua cliente|paciente|candidato|candidata|turista|suspeito|suspeita|reu|vitima|detetive|rei|rainha|comprador|hospede|passageiro|cavaleiro|jogador|mestre|mordomo",
-            "@im|@i am? the|your customer|patient|candidate|client|tourist|suspect|defendant|witness|king|queen|knight|guest|passenger|player|hero|villain|butler",
-            "^, finja|finge|simule|simula|interprete|pretend|roleplay|act as|like|que|uma|um|you're|you|to",
-            "act as",
-            "let's|lets simulate|roleplay|play|pretend",
-            "mock|roleplay",
-            "vamos brincar|fingir|jogar",
-            "faz|faca o papel",
-            "^, voce|vc e o|a|um|uma|meu|minha|agora",
-            "^, you're a|an|the|my|now",
-            "^, you are a|an|the|my|now",
-            "^ be|seja|sejas|sera my|meu|minha|a|an|um|uma",
-            "^ interpreta|interprete|encarna um|uma|a|o",
-            "@meu|@my personagem|character",
-            "rpg",
-            "nunca sai do personagem",
-            "stay in character",
-            "jogo de @play",
-        ],
-    },
-    Rule {
-        about: "Something to be made up",
-        effect: Fable,
-        patterns: &[
-            "@request ..5 @play",
-            "primeira pessoa",
-            "first person",
-            "em que eu @sou",
-            "like|as i'm|im|i|if @num|@number|a|i|@i",
-            "como se ..3 @sse",
-            "in which|where i|@im",
-        ],
-    },
-    Rule {
-        about: "The look of an answer",
-        effect: Void,
-        patterns: &[
-            "as a|an|the ..2 list|table|poem|joke|story|json|bullet|bullets|paragraph|essay|haiku|email|tweet|song|letter|dialogue|script",
-            "like i'm|im|i @num|@number|a",
-        ],
-    },
-    Rule {
-        about: "Orders about the assistant's rules",
-        effect: Void,
-        patterns: &[
-            "ignore|ignora|esqueca|disregard|forget|bypass|override all|suas|as|your|the|todas|previous|prior|any|o ..2 regras|instrucoes|rules|instructions|guidelines|prompt|restricoes|filters",
-            "@remember ..6 usuario|user|admin|administrador|filtros|filters|root|leitor|permissoes",
-            "@remember ..3 that|que you|voce|vc are|is|e|esta|have|must|can|should|nao|no|tem|pode|deve",
-            "save memory",
-            "memory write|save|add",
-            "@remember|keep ..4 senha|password|pin|card|cartao|cvv",
-            "sem|without censura|censorship",
-            "uncensored|unfiltered|unrestricted",
-            "administrador|administrator|admin pediu|asked|said|disse",
-            "esta|this|essa conta|account *",
-            "o|the|this|este|todo|every|each|que usuario|user|leitor|reader *",
-            "usuario|user e|is|tem|has|lives|prefere|prefers|odeia|autoriza",
-            "you|voce|vc must|deve|should never|sempre|always? obey|obedecer|refuse|recusar|comply",
-            "system message|override",
-            "em|in @lang ..4 que|that @sou|@i|@im|@tenho|nao",
-            "developer|debug|god|desenvolvedor mode|modo",
-            "modo desenvolvedor",
-            "rules|filters|restrictions|limits|safeguards ..2 disabled|off|lifted|removed",
-            "filtros|regras|restricoes|limites ..3 desativados|desativadas|desligados|desligadas|suspensos|suspensas",
-            "prompt de|do sistema",
-            "system prompt",
-            "voce|vc nao tem limites|regras|filtros",
-            "you have no limits|rules|restrictions|filters",
-            "acesso|permissoes|permissao root|de admin|moderador|administrador",
-            "root|admin access",
-        ],
-    },
-    Rule {
-        about: "This once",
-        effect: Against(8),
-        patterns: &[
-            "desta|dessa|nesta|nessa|so|neste|nesse vez|conversa|texto|chat|hoje|paragrafo",
-            "this time|chat|conversation|once|one !every",
-            "just|only this|here|once|for today|now",
-            "proximas @number|@num respostas|perguntas|mensagens",
-            "next @number|@num|few|couple questions|answers|replies|messages|responses",
-        ],
-    },
-];
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    pub(super) rules: Vec<Rule>,
+    pub(super) patterns: Vec<Pattern>,
+    /// Classes of words that claim something by themselves: the name, the class, the points, once a prompt.
+    pub(super) claims: Vec<(String, Classes, i32)>,
+}
+
+impl Rules {
+    /// Reads the rules. Words that only they have become entries of the lexicon.
+    pub(super) fn read(lexicon: &mut Lexicon) -> Self {
+        let mut read = Self::default();
+        for (head, text) in entries(RULES) {
+            let mut lines = text.lines();
+            let about = lines.next().unwrap_or_default().trim();
+            if let Some(points) = head.strip_prefix("claim ") {
+                read.claims.push((about.to_owned(), lexicon.class(about), points.parse().unwrap_or_default()));
+            } else if let Some(effect) = Effect::parse(head) {
+                let rule = read.rules.len();
+                let about = RULES
+                    .lines()
+                    .find_map(|line| line.strip_prefix(head)?.strip_prefix(": ").filter(|is| *is == about));
+                read.rules.push(Rule { about: about.unwrap_or_default(), effect });
+                for line in lines {
+                    let elements = line.split_whitespace().map(|element| parse(lexicon, element)).collect();
+                    read.patterns.push(Pattern { rule, elements });
+                }
+            }
+        }
+        read
+    }
+}
+
+fn parse(lexicon: &mut Lexicon, text: &str) -> Element {
+    let mut set = |text: &str| {
+        let mut set = Set::default();
+        for part in text.split('|') {
+            match part.strip_prefix('@') {
+                Some(class) => set.classes |= lexicon.class(class),
+                None if part == "*" => set.any = true,
+                None => set.ids.push(lexicon.entry(part).id),
+            }
+        }
+        set
+    };
+    match text {
+        "^" => Element::SentenceStart,
+        "^," => Element::ClauseStart,
+        "$," => Element::ClauseEnd,
+        "$?" => Element::Question,
+        "!$?" => Element::NotQuestion,
+        "," => Element::Comma,
+        _ => {
+            if let Some(most) = text.strip_prefix("..") {
+                Element::Gap(most.parse().unwrap_or_default())
+            } else if let Some(rest) = text.strip_prefix("<!") {
+                Element::NotBefore(set(rest))
+            } else if let Some(rest) = text.strip_prefix('<') {
+                Element::Before(set(rest))
+            } else if let Some(rest) = text.strip_prefix('!') {
+                Element::Not(set(rest))
+            } else if let Some(rest) = text.strip_suffix('?') {
+                Element::Maybe(set(rest))
+            } else {
+                Element::One(set(text))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_file_is_understood() {
+        let mut lexicon = Lexicon::build();
+        let rules = Rules::read(&mut lexicon);
+        let lines = RULES.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        let (patterns, heads): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with(' '));
+        assert_eq!(rules.patterns.len(), patterns.len());
+        assert_eq!(rules.rules.len() + rules.claims.len(), heads.len());
+        assert!(rules.claims.iter().all(|(_, class, points)| *class != 0 && *points > 0));
+        assert!(rules.rules.iter().all(|rule| !rule.about.is_empty()));
+    }
+
+    #[test]
+    fn patterns_name_classes_that_there_are_and_begin_with_few_words() {
+        let lexicon = Lexicon::build();
+        let parts = RULES.lines().filter(|line| line.starts_with(' ')).flat_map(str::split_whitespace);
+        for part in parts.flat_map(|element| element.split('|')) {
+            let class = part.trim_start_matches(['<', '!']).strip_prefix('@').map(|class| class.trim_end_matches('?'));
+            assert!(class.is_none_or(|class| lexicon.class(class) != 0), "{part}");
+        }
+        let rules = Rules::read(&mut Lexicon::build());
+        let starts = |element: &Element| !matches!(element, Element::Gap(_));
+        assert!(rules.patterns.iter().all(|pattern| pattern.elements.first().is_some_and(starts)));
+    }
+}
