@@ -23,8 +23,9 @@ const BATCH: usize = 5_000;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Files are in order when they have not changed for this long.
 const POLL: Duration = Duration::from_secs(10);
-/// Says that the table is whole.
-const DONE: &str = "whole";
+/// Files that say that all rows are there, and that they are also merged and indexed.
+const WHOLE: &str = "whole";
+const IN_ORDER: &str = "in-order";
 
 /// How LanceDB is opened: as an instance among several.
 pub(crate) fn options(folder: &Path) -> LanceDbOptions {
@@ -35,18 +36,34 @@ pub(crate) fn options(folder: &Path) -> LanceDbOptions {
 
 /// Makes the table and the files of the same vectors for others, unless they are there.
 pub(crate) async fn make(folder: &Path, corpus: &Corpus) -> Result<()> {
-    if fs::read_to_string(folder.join(DONE)).is_ok_and(|made| made == format!("{corpus:?}")) {
+    let is = |mark: &str| fs::read_to_string(folder.join(mark)).is_ok_and(|made| made == format!("{corpus:?}"));
+    if is(IN_ORDER) {
         return Ok(());
     }
-    ensure!(
-        !folder.exists(),
-        "{} holds another table, or a part of one: remove it, or name another folder with --folder",
-        folder.display()
-    );
-    fs::create_dir_all(folder)?;
-    vectors(folder, corpus).context("the files of vectors")?;
-    let options = LanceDbOptions { sole_writer: true, timeout: PATIENCE, ..options(folder) };
-    let repository = LanceDbMemoryRepository::open(options).await?;
+    let began = Instant::now();
+    let options = || LanceDbOptions { sole_writer: true, timeout: PATIENCE, ..options(folder) };
+    if !is(WHOLE) {
+        ensure!(
+            !folder.exists(),
+            "{} holds another table, or a part of one: remove it, or name another folder with --folder",
+            folder.display()
+        );
+        fs::create_dir_all(folder)?;
+        vectors(folder, corpus).context("the files of vectors")?;
+        let repository = LanceDbMemoryRepository::open(options()).await?;
+        fill(&repository, corpus).await?;
+        repository.close().await;
+        fs::write(folder.join(WHOLE), format!("{corpus:?}"))?;
+    }
+    // Whoever opens it puts it in order first, thoroughly.
+    let repository = LanceDbMemoryRepository::open(options()).await?;
+    in_order(&repository).await?;
+    repository.close().await;
+    tell(&format!("the table is whole and in order after {:.0?}", began.elapsed()));
+    Ok(fs::write(folder.join(IN_ORDER), format!("{corpus:?}"))?)
+}
+
+async fn fill(repository: &LanceDbMemoryRepository, corpus: &Corpus) -> Result<()> {
     let began = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     for user in 0..corpus.users {
@@ -60,10 +77,7 @@ pub(crate) async fn make(folder: &Path, corpus: &Corpus) -> Result<()> {
             }
         }
     }
-    in_order(&repository).await?;
-    repository.close().await;
-    tell(&format!("the table is whole and in order after {:.0?}", began.elapsed()));
-    Ok(fs::write(folder.join(DONE), format!("{corpus:?}"))?)
+    Ok(())
 }
 
 /// Waits until files are merged and indexes up to date.
