@@ -16,6 +16,7 @@ mod memories;
 mod policy;
 mod prompt;
 mod remember;
+mod spaces;
 
 pub use accounts::{AccountError, Accounts, PasswordChange, ProfileChange, Registration};
 pub use auth::{Auth, AuthError, LoginError, Tokens};
@@ -28,6 +29,7 @@ pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
 pub use remember::Remember;
+pub use spaces::{MemorySpace, Spaces};
 
 use palavra_domain::ports::ModelCatalog;
 use std::sync::Arc;

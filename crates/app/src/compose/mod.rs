@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use palavra_application::{
-    Application, Calibration, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks,
+    Application, Calibration, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, Spaces, Tasks,
     decorators::{
         CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetriedEmbedder, RetryPolicy,
     },
@@ -91,12 +91,15 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
         users,
         sessions: Arc::new(CachedSessionStore::new(sessions, cache, ttl)),
         chats: chats as Arc<dyn ChatRepository>,
-        memories: Arc::new(hot),
+        spaces: Arc::new(Spaces::new(MemorySpace {
+            memories: Arc::new(hot),
+            embedder: Arc::new(RetriedEmbedder::new(embedder, retry)),
+            marks: marks(settings),
+        })),
         limiter,
         feed: Arc::new(InProcessTurnFeed::new()),
         model: Arc::new(RetriedChatModel::new(Arc::new(OpenRouterChatModel::new(openrouter.clone())), retry)),
         catalog: Arc::new(OpenRouterCatalog::new(openrouter.clone())),
-        embedder: Arc::new(RetriedEmbedder::new(embedder, retry)),
         inspector: Arc::new(OpenRouterKeyInspector::new(openrouter)),
         vault: Arc::new(XChaChaVault::new(master_keys)),
         hasher: Arc::new(Argon2Hasher::new(Argon2Options::default())?),
@@ -205,12 +208,18 @@ fn local(_settings: &Settings, _space: EmbeddingSpace) -> Result<Arc<dyn Embedde
     Err(anyhow!("this binary was built without embeddings in process"))
 }
 
+/// What the settings say of the embedding model's cosines, or what is known of it.
+fn marks(settings: &Settings) -> Calibration {
+    let known = Calibration::of(&settings.embeddings.model);
+    let memory = &settings.memory;
+    Calibration { floor: memory.min_score.or(known.floor), same: memory.same_score.or(known.same) }
+}
+
 fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
     let (chat, memory, security) = (&settings.chat, &settings.memory, &settings.security);
     let model = |name: &str, setting: &str| {
         ModelId::parse(setting).map_err(|_| anyhow::anyhow!("{name} must be a model's id, such as vendor/model"))
     };
-    let known = Calibration::of(&settings.embeddings.model);
     let extraction_model = match memory.extraction_model.as_str() {
         "" => None,
         setting => Some(model("memory.extraction_model", setting)?),
@@ -235,8 +244,7 @@ fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
         },
         memory: MemoryPolicy {
             extraction_model,
-            recall: Rules::new(memory.min_score.or(known.floor), memory.recall_limit, memory.recall_tokens),
-            same_score: memory.same_score.or(known.same),
+            recall: Rules::new(marks(settings).floor, memory.recall_limit, memory.recall_tokens),
             recall_timeout: memory.recall_timeout,
             workers: memory.workers,
             job_timeout: memory.job_timeout,
