@@ -15,6 +15,7 @@ mod login_limit;
 mod memories;
 mod policy;
 mod prompt;
+mod reembed;
 mod remember;
 mod spaces;
 
@@ -28,6 +29,7 @@ pub use housekeeping::Housekeeping;
 pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
+pub use reembed::{Follower, OpenEmbedder, ReembedPace, ReembedState, Reembedding, ask as ask_to_reembed, cancel as cancel_reembedding};
 pub use remember::Remember;
 pub use spaces::{MemorySpace, Spaces};
 

@@ -229,6 +229,20 @@ impl MemoryRecord {
             Self::Deleted(deleted) => MemoryKey { user: deleted.user_id, id: deleted.id },
         }
     }
+
+    /// Whether this is a later state of what `other`, under the same key elsewhere, is a state of: deleted ones are the last,
+    /// then more revisions count, then the later change.
+    #[must_use]
+    pub fn supersedes(&self, other: &Self) -> bool {
+        self.age() > other.age()
+    }
+
+    fn age(&self) -> (bool, u32, Timestamp) {
+        match self {
+            Self::Kept(EmbeddedMemory { memory, .. }) => (false, memory.revision, memory.updated_at),
+            Self::Deleted(_) => (true, 0, Timestamp::from_millis(0)),
+        }
+    }
 }
 
 impl From<EmbeddedMemory> for MemoryRecord {

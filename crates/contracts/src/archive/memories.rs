@@ -20,6 +20,7 @@ pub fn trials(adapter: &str, make: Make<dyn MemoryArchive>) -> Vec<Trial> {
         a_scan_goes_on_while_memories_come_and_go,
         what_was_scanned_can_be_inserted_again,
     ];
+    let cases = cases.into_iter().chain(super::moving::cases()).collect();
     harness::trials(adapter, "archive-memories", make, cases)
 }
 
