@@ -325,23 +325,23 @@ impl Doctor {
             for memory in page.items {
                 looked_at.memories += 1;
                 let memory = match memory {
-                    Ok(memory) => memory.memory,
+                    Ok(record) => record.key(),
                     Err(error) => {
                         tally.unreadable(error)?;
                         continue;
                     }
                 };
                 let there = match last {
-                    Some((user, there)) if user == memory.user_id => there,
+                    Some((user, there)) if user == memory.user => there,
                     Some(_) | None => {
-                        let there = self.is_there(memory.user_id).await?;
+                        let there = self.is_there(memory.user).await?;
                         if !there && repair {
-                            self.memories.delete_all(memory.user_id).await?;
+                            self.memories.delete_all(memory.user).await?;
                         }
                         there
                     }
                 };
-                last = Some((memory.user_id, there));
+                last = Some((memory.user, there));
                 if !there {
                     tally.add(Kind::MemoriesOfNobody, Some(memory.id.to_string()), repair);
                 }

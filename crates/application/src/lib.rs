@@ -29,8 +29,10 @@ pub use housekeeping::Housekeeping;
 pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
-pub use reembed::{Follower, OpenEmbedder, ReembedPace, ReembedState, Reembedding, ask as ask_to_reembed, cancel as cancel_reembedding};
-pub use remember::Remember;
+pub use reembed::{
+    Follower, OpenEmbedder, ReembedPace, ReembedState, Reembedding, ask as ask_to_reembed, cancel as cancel_reembedding,
+};
+pub use remember::{Gate, Remember};
 pub use spaces::{MemorySpace, Spaces};
 
 use palavra_domain::ports::ModelCatalog;

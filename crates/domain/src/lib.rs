@@ -17,6 +17,7 @@ mod memory;
 mod money;
 mod page;
 pub mod ports;
+pub mod recall;
 mod secret;
 mod session;
 mod spaces;

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::process::Command;
 
-const ADAPTERS: [&str; 8] = ["inmem", "sqlite", "postgres", "mongodb", "redis", "lancedb", "openrouter", "vault"];
+const ADAPTERS: [&str; 9] =
+    ["inmem", "sqlite", "postgres", "mongodb", "redis", "lancedb", "openrouter", "candle", "vault"];
 
 /// What a crate of ours may depend on, of ours.
 fn allowed(crate_name: &str) -> Vec<&'static str> {
@@ -20,13 +21,14 @@ fn allowed(crate_name: &str) -> Vec<&'static str> {
 }
 
 /// What only one crate may know, and which.
-const KNOWN_BY_ONE: [(&str, &[&str]); 11] = [
+const KNOWN_BY_ONE: [(&str, &[&str]); 12] = [
     ("diesel", &["sqlite", "postgres"]),
     ("diesel-async", &["sqlite", "postgres"]),
     ("mongodb", &["mongodb", "e2e"]),
     ("deadpool-redis", &["redis"]),
     ("lancedb", &["lancedb"]),
     ("arrow-array", &["lancedb"]),
+    ("candle-core", &["candle"]),
     ("reqwest", &["openrouter", "e2e"]),
     ("actix-web", &["http", "openrouter-sim"]),
     ("argon2", &["vault"]),

@@ -221,7 +221,8 @@ async fn without_embeddings_a_prompt_is_still_answered() -> Result<()> {
         sim.fault(FaultRule::new(fault.clone()).path(SimPath::Embeddings).times(3));
         let begun = std::time::Instant::now();
         let reply = user.ask("", prompt, "").await.with_context(|| format!("{fault:?}"))?;
-        assert!(reply.memories.is_empty(), "{fault:?}");
+        // By its words it may be recalled all the same.
+        assert!(reply.memories.iter().all(|memory| memory == "Moro em Recife"), "{fault:?}: {:?}", reply.memories);
         assert!(begun.elapsed().as_secs() < 5, "{fault:?}: {:?}", begun.elapsed());
     }
     sim.fault(FaultRule::new(Fault::status(401)).path(SimPath::Embeddings).times(20));

@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod needles;
 #[cfg(test)]
 mod polyglot;

@@ -3,7 +3,7 @@
 use crate::locked::locked;
 use async_trait::async_trait;
 use palavra_domain::{
-    Entity, Page, StoreError, User, UserId, Username,
+    Entity, Page, StoreError, Timestamp, User, UserId, Username,
     ports::{Scan, UserArchive, UserRepository},
 };
 use std::{collections::HashMap, sync::Mutex};
@@ -55,11 +55,21 @@ impl UserRepository for InMemoryUserRepository {
         let next = User {
             revision: user.revision + 1,
             username: stored.username.clone(),
+            memory_version: stored.memory_version,
+            memories_cleared_at: stored.memories_cleared_at,
             created_at: stored.created_at,
             ..user.clone()
         };
         *stored = next.clone();
         Ok(Some(next))
+    }
+
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        let mut users = locked(&self.users);
+        let Some(stored) = users.get_mut(&id) else { return Ok(None) };
+        stored.memory_version += 1;
+        stored.memories_cleared_at = cleared_at.or(stored.memories_cleared_at);
+        Ok(Some(stored.memory_version))
     }
 }
 

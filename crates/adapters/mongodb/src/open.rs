@@ -16,6 +16,7 @@ use std::{fmt, time::Duration};
 
 pub(crate) const CHATS: &str = "chats";
 pub(crate) const TURNS: &str = "turns";
+const CLAIMS: &str = "memory_claims";
 
 /// A MongoDB database that answered, with its indexes. Cheap to clone.
 #[derive(Clone)]
@@ -95,6 +96,11 @@ impl MongoStore {
         self.database.collection(TURNS)
     }
 
+    /// Found by their ids, and few: they need no index.
+    pub(crate) fn claim_documents(&self) -> Collection<Document> {
+        self.database.collection(CLAIMS)
+    }
+
     async fn make_indexes(&self) -> Result<(), Error> {
         for (collection, indexes) in [(self.chat_documents(), chat_indexes()), (self.turn_documents(), turn_indexes())]
         {
@@ -144,6 +150,12 @@ pub(crate) fn turn_indexes() -> Vec<IndexModel> {
         index("complete", doc! {"chat_id": 1, "seq": -1}, only_where(doc! {"status": "complete"})),
         // Open jobs, in the order in which they are taken up.
         index("jobs", doc! {"created_at": 1, "_id": 1, "due_at": 1}, only_where(doc! {"due_at": {"$exists": true}})),
+        // Those of a user.
+        index(
+            "user_jobs",
+            doc! {"user_id": 1, "created_at": 1, "_id": 1, "due_at": 1},
+            only_where(doc! {"due_at": {"$exists": true}}),
+        ),
     ]
 }
 

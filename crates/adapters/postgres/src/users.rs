@@ -8,9 +8,13 @@ use crate::{
     schema::users,
 };
 use async_trait::async_trait;
-use diesel::{pg::Pg, prelude::*};
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    sql_types::{BigInt, Nullable},
+};
 use palavra_domain::{
-    DisplayName, Entity, ModelId, Page, PasswordHash, SealedKey, StoreError, User, UserId, Username,
+    DisplayName, Entity, ModelId, Page, PasswordHash, SealedKey, StoreError, Timestamp, User, UserId, Username,
     ports::{Scan, UserArchive, UserRepository},
 };
 use uuid::Uuid;
@@ -42,9 +46,17 @@ struct UserRow {
     api_key_hint: Option<String>,
     created_at: i64,
     updated_at: i64,
+    memory_version: i64,
+    memories_cleared_at: Option<i64>,
 }
 
-/// What an update changes, absent values included.
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The first of two that is there.
+    fn coalesce(first: Nullable<BigInt>, second: Nullable<BigInt>) -> Nullable<BigInt>;
+}
+
+/// What an update changes, absent values included. Not what is known of memories, which may have changed since.
 #[derive(AsChangeset)]
 #[diesel(table_name = users, treat_none_as_null = true)]
 struct UserChange {
@@ -75,6 +87,8 @@ impl From<&User> for UserRow {
             api_key_hint,
             created_at: user.created_at.as_millis(),
             updated_at: user.updated_at.as_millis(),
+            memory_version: i64::try_from(user.memory_version).unwrap_or(i64::MAX),
+            memories_cleared_at: user.memories_cleared_at.map(Timestamp::as_millis),
         }
     }
 }
@@ -114,6 +128,8 @@ impl UserRow {
             memory_enabled: self.memory_enabled,
             password_hash: PasswordHash(self.password_hash),
             api_key: self.api_key_sealed.zip(self.api_key_hint).map(|(sealed, hint)| SealedKey { sealed, hint }),
+            memory_version: number("memory_version", self.memory_version)?,
+            memories_cleared_at: option(self.memories_cleared_at, |at| time("memories_cleared_at", at))?,
             created_at: time("created_at", self.created_at)?,
             updated_at: time("updated_at", self.updated_at)?,
         })
@@ -143,6 +159,20 @@ impl PostgresUserRepository {
             Some(_) => Err(Failure(StoreError::Stale(Entity::User))),
             None => Ok(None),
         }
+    }
+
+    async fn try_memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Outcome<Option<u64>> {
+        let id = id.uuid();
+        let cleared_at = cleared_at.map(Timestamp::as_millis);
+        // One text for both, with a date and without, so that it stays prepared.
+        let change = diesel::update(users::table.filter(users::id.eq(id)))
+            .set((
+                users::memory_version.eq(users::memory_version + 1),
+                users::memories_cleared_at.eq(coalesce(cleared_at, users::memories_cleared_at)),
+            ))
+            .returning(users::memory_version);
+        let version = self.database.row::<_, i64>(Cached(change)).await?;
+        version.map(|version| readable(Entity::User, id, number("memory_version", version))).transpose()
     }
 
     async fn try_scan(&self, after: Option<UserId>, limit: usize) -> Outcome<Scan<User, UserId>> {
@@ -181,6 +211,11 @@ impl UserRepository for PostgresUserRepository {
     #[tracing::instrument(name = "db.user.update", level = "debug", skip_all)]
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
         self.database.run(self.try_update(user.into())).await
+    }
+
+    #[tracing::instrument(name = "db.user.memories_changed", level = "debug", skip_all)]
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        self.database.run(self.try_memories_changed(id, cleared_at)).await
     }
 }
 

@@ -14,6 +14,8 @@ diesel::table! {
         api_key_hint -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        memory_version -> BigInt,
+        memories_cleared_at -> Nullable<BigInt>,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Users.
 
 use crate::{
-    columns::{Decoded, Undecodable, bytes, number, option, overfull, time, uuid},
+    columns::{Decoded, Undecodable, bytes, count, number, option, overfull, time, uuid},
     database::Database,
     errors::{Failure, Outcome, conflict, readable},
     schema::users,
@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use diesel::{prelude::*, sqlite::Sqlite};
 use palavra_domain::{
-    DisplayName, Entity, ModelId, Page, PasswordHash, SealedKey, StoreError, User, UserId, Username,
+    DisplayName, Entity, ModelId, Page, PasswordHash, SealedKey, StoreError, Timestamp, User, UserId, Username,
     ports::{Scan, UserArchive, UserRepository},
 };
 
@@ -40,9 +40,11 @@ struct UserRow {
     api_key_hint: Option<String>,
     created_at: i64,
     updated_at: i64,
+    memory_version: i64,
+    memories_cleared_at: Option<i64>,
 }
 
-/// What an update changes, absent values included.
+/// What an update changes, absent values included. Not what is known of memories, which may have changed since.
 #[derive(AsChangeset)]
 #[diesel(table_name = users, treat_none_as_null = true)]
 struct UserChange {
@@ -72,6 +74,8 @@ impl From<User> for UserRow {
             api_key_hint,
             created_at: user.created_at.as_millis(),
             updated_at: user.updated_at.as_millis(),
+            memory_version: count(user.memory_version),
+            memories_cleared_at: user.memories_cleared_at.map(Timestamp::as_millis),
         }
     }
 }
@@ -96,6 +100,8 @@ impl UserRow {
             memory_enabled: self.memory_enabled,
             password_hash: PasswordHash(self.password_hash),
             api_key: self.api_key_sealed.zip(self.api_key_hint).map(|(sealed, hint)| SealedKey { sealed, hint }),
+            memory_version: number("memory_version", self.memory_version)?,
+            memories_cleared_at: option(self.memories_cleared_at, |at| time("memories_cleared_at", at))?,
             created_at: time("created_at", self.created_at)?,
             updated_at: time("updated_at", self.updated_at)?,
         })
@@ -140,6 +146,22 @@ fn update(connection: &mut SqliteConnection, user: User) -> Outcome<Option<User>
     let there =
         users::table.filter(users::id.eq(&row.id)).select(users::revision).first::<i64>(connection).optional()?;
     if there.is_some() { Err(Failure(StoreError::Stale(Entity::User))) } else { Ok(None) }
+}
+
+fn memories_changed(
+    connection: &mut SqliteConnection,
+    id: UserId,
+    cleared_at: Option<Timestamp>,
+) -> Outcome<Option<u64>> {
+    let id = bytes(id.uuid());
+    // Absent, the date is left as it is.
+    let cleared_at = cleared_at.map(|at| users::memories_cleared_at.eq(at.as_millis()));
+    let version = diesel::update(users::table.filter(users::id.eq(&id)))
+        .set((users::memory_version.eq(users::memory_version + 1), cleared_at))
+        .returning(users::memory_version)
+        .get_result::<i64>(connection)
+        .optional()?;
+    version.map(|version| readable(Entity::User, &id, number("memory_version", version))).transpose()
 }
 
 fn scan(connection: &mut SqliteConnection, after: Option<UserId>, limit: usize) -> Outcome<Scan<User, UserId>> {
@@ -211,6 +233,11 @@ impl UserRepository for SqliteUserRepository {
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
         let user = user.clone();
         self.database.write(|connection| update(connection, user)).await
+    }
+
+    #[tracing::instrument(name = "db.user.memories_changed", level = "debug", skip_all)]
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        self.database.write(move |connection| memories_changed(connection, id, cleared_at)).await
     }
 }
 

@@ -199,7 +199,11 @@ fn embedder(settings: &Settings, openrouter: &OpenRouterClient, space: Embedding
 
 #[cfg(feature = "local")]
 fn local(settings: &Settings, space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
-    let options = palavra_candle::CandleOptions::new(&settings.embeddings.folder, space);
+    let options = palavra_candle::CandleOptions {
+        name: Some(space.model),
+        dimensions: Some(space.dimensions),
+        ..palavra_candle::CandleOptions::new(&settings.embeddings.folder)
+    };
     Ok(Arc::new(palavra_candle::CandleEmbedder::open(options).context("correct the settings under [embeddings]")?))
 }
 

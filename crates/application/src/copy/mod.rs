@@ -11,7 +11,7 @@ pub use report::{Checksum, CopiedPart, CopyReport, Listed};
 
 use pairs::{PAGE, Pair, Pairs, Records, records};
 use palavra_domain::{
-    Chat, ChatId, EmbeddedMemory, Entity, MemoryKey, StoreError, Timestamp, Turn, TurnRef, User, UserId,
+    Chat, ChatId, Entity, MemoryKey, MemoryRecord, StoreError, Timestamp, Turn, TurnRef, User, UserId,
     ports::{ChatArchive, Clock, MemoryArchive, UserArchive},
 };
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Archives {
         records(move |after: Option<u32>| self.chats.scan_turns(user, chat, after.unwrap_or(0), PAGE))
     }
 
-    fn memories(&self) -> Records<'_, EmbeddedMemory> {
+    fn memories(&self) -> Records<'_, MemoryRecord> {
         records(|after| self.memories.scan(after, PAGE))
     }
 }
@@ -188,8 +188,8 @@ impl Copying {
         Pairs::new(self.source.turns(chat), self.target.turns(chat), |turn| turn.seq)
     }
 
-    fn memory_pairs(&self) -> Pairs<'_, EmbeddedMemory, MemoryKey> {
-        Pairs::new(self.source.memories(), self.target.memories(), |memory| memory.memory.key())
+    fn memory_pairs(&self) -> Pairs<'_, MemoryRecord, MemoryKey> {
+        Pairs::new(self.source.memories(), self.target.memories(), MemoryRecord::key)
     }
 
     async fn compare_chats(

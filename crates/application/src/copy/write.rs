@@ -1,7 +1,7 @@
 //! Writing what the target lacks.
 
 use super::{CopiedPart, CopyError, CopyStep, Copying, Pair, Pairs, Watch, pairs::PAGE, progress, refused};
-use palavra_domain::{Chat, EmbeddedMemory, Turn};
+use palavra_domain::{Chat, MemoryRecord, Timestamp, Turn};
 
 impl Copying {
     pub(super) async fn copy_users(&self, part: &mut CopiedPart, watch: Watch<'_>) -> Result<(), CopyError> {
@@ -91,7 +91,7 @@ impl Copying {
     }
 
     pub(super) async fn copy_memories(&self, part: &mut CopiedPart, watch: Watch<'_>) -> Result<(), CopyError> {
-        let mut batch: Vec<EmbeddedMemory> = Vec::new();
+        let mut batch: Vec<MemoryRecord> = Vec::new();
         let mut pairs = self.memory_pairs();
         loop {
             let pair = pairs.next().await?;
@@ -99,17 +99,13 @@ impl Copying {
             match pair {
                 Some(Pair::Source(memory)) => batch.push(memory),
                 Some(Pair::Both(memory, there)) if memory == there => watch(CopyStep::Done(1)),
-                Some(Pair::Both(memory, there)) if memory.memory.revision > there.memory.revision => {
-                    let key = there.memory.key();
-                    self.target.memories.delete(key.user, key.id).await.map_err(CopyError::Target)?;
-                    batch.push(memory);
-                }
-                Some(Pair::Both(memory, _)) => part.newer.add(&memory.memory.id),
+                Some(Pair::Both(memory, there)) if stamp(&memory) > stamp(&there) => batch.push(memory),
+                Some(Pair::Both(memory, _)) => part.newer.add(&memory.key().id),
                 Some(Pair::Target | Pair::Unreadable(_)) | None => {}
             }
             if batch.len() == PAGE || ended && !batch.is_empty() {
                 let count = batch.len() as u64;
-                self.target.memories.insert(std::mem::take(&mut batch)).await.map_err(CopyError::Target)?;
+                self.target.memories.import(std::mem::take(&mut batch)).await.map_err(CopyError::Target)?;
                 part.written += count;
                 watch(CopyStep::Done(count));
             }
@@ -117,5 +113,13 @@ impl Copying {
                 return Ok(());
             }
         }
+    }
+}
+
+/// When the record was last changed.
+fn stamp(record: &MemoryRecord) -> Timestamp {
+    match record {
+        MemoryRecord::Kept(embedded) => embedded.memory.updated_at,
+        MemoryRecord::Deleted(deleted) => deleted.deleted_at,
     }
 }

@@ -112,6 +112,16 @@ impl UserRepository for CachedUserRepository {
         })
         .await
     }
+
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        let (inner, aside) = (Arc::clone(&self.inner), self.aside.clone());
+        whole(async move {
+            let version = inner.memories_changed(id, cleared_at).await;
+            aside.written(&Self::key(id)).await;
+            version
+        })
+        .await
+    }
 }
 
 /// Sessions with a cache in front of [`SessionStore::find`].

@@ -7,7 +7,7 @@
 
 mod evidence;
 mod extract;
-mod gate;
+pub(crate) mod gate;
 mod reconcile;
 mod wording;
 
@@ -15,6 +15,8 @@ use crate::{
     EMBED_MAX_CHARS, MemorySpace,
     policy::{Policy, Ports},
 };
+pub use gate::Gate;
+
 use extract::{ExtractError, Operation};
 use palavra_domain::{
     ApiKey, EmbedAs, EmbeddedMemory, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User, UserId,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use palavra_application::decorators::{CachedSessionStore, CachedUserRepository};
 use palavra_contracts::samples::{at, bare_user, refresh_hash, session_id, user_id};
 use palavra_domain::{
-    DisplayName, Session, StoreError, User, UserId, Username,
+    DisplayName, Session, StoreError, Timestamp, User, UserId, Username,
     ports::{Cache, SessionStore, UserRepository},
 };
 use palavra_inmem::{InMemorySessionStore, InMemoryUserRepository, MokaCache, fakes::Gate};
@@ -49,6 +49,10 @@ impl UserRepository for SlowUsers {
 
     async fn update(&self, user: &User) -> Result<Option<User>, StoreError> {
         self.inner.update(user).await
+    }
+
+    async fn memories_changed(&self, id: UserId, cleared_at: Option<Timestamp>) -> Result<Option<u64>, StoreError> {
+        self.inner.memories_changed(id, cleared_at).await
     }
 }
 
@@ -149,6 +153,21 @@ async fn a_slow_read_does_not_bring_an_old_value_back() {
     for _ in 0..2 {
         assert_eq!(cached.find(new.id).await.unwrap().as_ref(), Some(&new));
     }
+}
+
+#[tokio::test]
+async fn a_change_to_memories_is_seen_by_the_next_read() {
+    let store = Arc::new(SlowUsers::default());
+    let cached = CachedUserRepository::new(store.clone(), Arc::new(MokaCache::new(1 << 20)), TTL);
+    let ana = bare_user("ana");
+    cached.insert(&ana).await.unwrap();
+    for (version, cleared_at) in [(1, None), (2, Some(at(9)))] {
+        cached.find(ana.id).await.unwrap();
+        assert_eq!(cached.memories_changed(ana.id, cleared_at).await.unwrap(), Some(version));
+        let expected = User { memory_version: version, memories_cleared_at: cleared_at, ..ana.clone() };
+        assert_eq!(cached.find(ana.id).await.unwrap(), Some(expected));
+    }
+    assert_eq!(cached.memories_changed(user_id(), None).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ async fn changes_are_copied_later_and_what_is_newer_stays() {
     source.chats.finish_memory_job(task.turn, JobOutcome::Done).await.unwrap();
     let mut memory = source.memories.embedded(ana.id, 1).await.unwrap().remove(0);
     memory.vector = vec![0.0, 1.0, 0.0, 0.0];
-    source.memories.update(memory).await.unwrap().unwrap();
+    source.memories.change(memory.memory.user_id, vec![memory]).await.unwrap().unwrap();
     let report = copied(&source, &target).await.unwrap();
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(counts(&report), [("users", 2, 1, 0), ("chats", 3, 0, 0), ("turns", 456, 1, 0), ("memories", 2, 1, 0)]);

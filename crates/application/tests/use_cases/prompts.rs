@@ -209,7 +209,7 @@ async fn settling_is_tried_again_while_the_store_is_down() {
             Arc::new(FlakyChats { settle_failures: AtomicUsize::new(3), answer_lost, ..FlakyChats::new(chats()) });
         let world = World::with(|ports, _| ports.chats = flaky.clone());
         let user = world.user("ana").await;
-        let ended = world.ask(user, None, "Olá").await;
+        let ended = world.ask(user, None, "sou enfermeira").await;
         assert_eq!((ended.turn.status, ended.failure), (TurnStatus::Complete, None));
         assert_eq!(flaky.failed.load(Ordering::SeqCst), 3);
         let (chat, turns) = world.stored(user, ended.turn.chat_id).await;

@@ -55,7 +55,7 @@ async fn memories_come_from_the_prompt_as_it_was_typed() {
     let source = memory.source.clone().unwrap();
     assert_eq!(source.chat, first_chat(&world, user).await);
     let span = source.span.unwrap();
-    assert_eq!((span.start, span.text.as_str()), (18, "moro em Recife"));
+    assert_eq!((span.start, span.text.as_str()), (19, "moro em Recife"));
     assert_eq!(page.items.len(), 2);
     // And it is recalled from now on.
     let recalled = world.ask(user, None, "quem mora em Recife?").await.turn.recalled;

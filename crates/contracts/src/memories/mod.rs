@@ -1,6 +1,11 @@
 //! What a [`MemoryRepository`] must do. The adapter's space has few dimensions (the suite is run with 4), at least 3.
 
+mod change;
+mod delete;
+mod erase;
+mod history;
 mod read;
+mod state;
 mod write;
 
 use crate::{
@@ -8,7 +13,7 @@ use crate::{
     samples::{at, embedded, memory, vector},
 };
 use libtest_mimic::Trial;
-use palavra_domain::{EmbeddedMemory, Memory, StoreError, UserId, ports::MemoryRepository};
+use palavra_domain::{EmbeddedMemory, Memory, MemoryId, StoreError, UserId, ports::MemoryRepository};
 use std::{cmp::Reverse, sync::Arc};
 
 type Memories = Arc<dyn MemoryRepository>;
@@ -16,7 +21,16 @@ type Memories = Arc<dyn MemoryRepository>;
 /// The cases of the suite.
 #[must_use]
 pub fn trials(adapter: &str, make: Make<dyn MemoryRepository>) -> Vec<Trial> {
-    harness::trials(adapter, "memories", make, [write::cases(), read::cases()].into_iter().flatten().collect())
+    let cases = [
+        write::cases(),
+        change::cases(),
+        read::cases(),
+        state::cases(),
+        history::cases(),
+        delete::cases(),
+        erase::cases(),
+    ];
+    harness::trials(adapter, "memories", make, cases.into_iter().flatten().collect())
 }
 
 /// Saves a memory of `user` with this text, `degrees` away from the first axis.
@@ -26,10 +40,39 @@ async fn insert(port: &Memories, user: UserId, text: &str, degrees: f32) -> Memo
     embedded.memory
 }
 
+/// A memory as it is written, in the direction of the first axis.
+fn towards_first(port: &Memories, memory: Memory) -> EmbeddedMemory {
+    EmbeddedMemory { memory, vector: vector(port.space().dimensions, 0.0) }
+}
+
+/// Saves memories as they are, in the direction of the first axis.
+async fn save(port: &Memories, memories: &[Memory]) {
+    port.insert(memories.iter().map(|memory| towards_first(port, memory.clone())).collect()).await.unwrap();
+}
+
+/// Writes memories of `user` together, in the direction of the first axis.
+async fn change(port: &Memories, user: UserId, memories: &[Memory]) -> Result<Option<Vec<Memory>>, StoreError> {
+    port.change(user, memories.iter().map(|memory| towards_first(port, memory.clone())).collect()).await
+}
+
 /// Replaces one memory.
 async fn update(port: &Memories, change: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
     let stored = port.change(change.memory.user_id, vec![change]).await?;
     Ok(stored.map(|stored| stored.into_iter().next().unwrap()))
+}
+
+/// The ids of memories, in an order that only they decide.
+fn ids<'a>(memories: impl IntoIterator<Item = &'a Memory>) -> Vec<MemoryId> {
+    let mut ids: Vec<MemoryId> = memories.into_iter().map(|memory| memory.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The ids of what is left of the user's deleted memories.
+async fn deleted(port: &Memories, user: UserId) -> Vec<MemoryId> {
+    let mut ids: Vec<MemoryId> = port.deleted(user).await.unwrap().iter().map(|deleted| deleted.id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 async fn stored(port: &Memories, memory: &Memory) -> Option<Memory> {

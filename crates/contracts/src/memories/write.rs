@@ -1,14 +1,13 @@
-//! What is saved, changed and deleted, and for whom.
+//! What is saved, and for whom.
 
-use super::{Memories, all, insert, made_at, search, stored, texts, update};
+use super::{Memories, all, insert, search, stored, texts, update};
 use crate::{
     harness::{Case, cases},
     samples::{TEXTS, at, embedded, memory, memory_id, user_id, vector},
     support::{GRACE, Jitter, assert_form, race},
 };
 use palavra_domain::{
-    EmbeddedMemory, Entity, Memory, MemoryKind, MemoryOrigin, MemoryText, StoreError, Timestamp,
-    ports::MemoryRepository,
+    EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, StoreError, Timestamp, ports::MemoryRepository,
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -23,13 +22,6 @@ pub(super) fn cases() -> Vec<Case<dyn MemoryRepository>> {
         an_id_of_another_user_is_not_in_the_way,
         of_concurrent_inserts_of_one_id_one_is_kept,
         fifty_concurrent_inserts_are_all_found,
-        update_replaces_and_counts_the_revision,
-        update_from_an_old_revision_is_stale,
-        update_of_nothing_is_none,
-        of_concurrent_updates_from_one_revision_one_succeeds,
-        nobody_reaches_another_users_memory,
-        deleting_twice_deletes_once,
-        deleting_all_counts,
         dropped_inserts_are_whole_or_nothing,
     ]
 }
@@ -172,131 +164,6 @@ async fn fifty_concurrent_inserts_are_all_found(port: Memories) {
         assert_eq!(all(&port, owner).await.len(), count);
         assert_eq!(search(&port, owner, 0.0, 100, 0.9).await.len(), count);
     }
-}
-
-async fn update_replaces_and_counts_the_revision(port: Memories) {
-    let (user, dimensions) = (user_id(), port.space().dimensions);
-    let first = insert(&port, user, "Lives in Recife", 0.0).await;
-    let bystander = insert(&port, user, "Likes tea", 45.0).await;
-    let change = Memory {
-        text: MemoryText::parse("Lives in Olinda").unwrap(),
-        kind: MemoryKind::Fact,
-        updated_at: at(7_007),
-        // None of these is replaced.
-        origin: MemoryOrigin::User,
-        source: None,
-        created_at: at(9_009),
-        ..first.clone()
-    };
-    let changed = EmbeddedMemory { memory: change.clone(), vector: vector(dimensions, 90.0) };
-    let expected =
-        Memory { revision: 2, text: change.text, kind: change.kind, updated_at: change.updated_at, ..first.clone() };
-    assert_eq!(update(&port, changed).await.unwrap().as_ref(), Some(&expected));
-    assert_eq!(stored(&port, &first).await.as_ref(), Some(&expected));
-    assert_eq!(all(&port, user).await.len(), 2);
-    assert_eq!(texts(&port, user, 90.0, 10, 0.9).await, ["Lives in Olinda"]);
-    assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, [""; 0]);
-    let third = EmbeddedMemory { memory: expected, vector: vector(dimensions, 0.0) };
-    assert_eq!(update(&port, third).await.unwrap().unwrap().revision, 3);
-    assert_eq!(stored(&port, &bystander).await, Some(bystander));
-    for (text, revision) in TEXTS.into_iter().zip(3..) {
-        let memory = Memory { revision, text: MemoryText::parse(text).unwrap(), ..first.clone() };
-        let updated = update(&port, EmbeddedMemory { memory, vector: vector(dimensions, 0.0) }).await.unwrap();
-        assert_eq!(updated.unwrap().text.as_str(), text);
-        assert_eq!(stored(&port, &first).await.unwrap().text.as_str(), text);
-    }
-}
-
-async fn update_from_an_old_revision_is_stale(port: Memories) {
-    let (user, dimensions) = (user_id(), port.space().dimensions);
-    let first = embedded(user, "first", dimensions, 0.0);
-    port.insert(vec![first.clone()]).await.unwrap();
-    let second = update(&port, first.clone()).await.unwrap().unwrap();
-    for revision in [1, 7] {
-        let memory = Memory { revision, ..memory(user, "late") };
-        let late =
-            EmbeddedMemory { memory: Memory { id: first.memory.id, ..memory }, vector: vector(dimensions, 90.0) };
-        assert_form!(update(&port, late).await, Err(StoreError::Stale(Entity::Memory)));
-    }
-    assert_eq!(all(&port, user).await, vec![second]);
-    assert_eq!(texts(&port, user, 0.0, 10, 0.9).await, ["first"]);
-}
-
-async fn update_of_nothing_is_none(port: Memories) {
-    let user = user_id();
-    let missing = embedded(user, "missing", port.space().dimensions, 0.0);
-    assert_eq!(update(&port, missing).await.unwrap(), None);
-    assert_eq!(all(&port, user).await, Vec::new());
-    let deleted = embedded(user, "deleted", port.space().dimensions, 0.0);
-    port.insert(vec![deleted.clone()]).await.unwrap();
-    assert!(port.delete(user, deleted.memory.id, at(9)).await.unwrap());
-    assert_eq!(update(&port, deleted).await.unwrap(), None);
-    assert_eq!(all(&port, user).await, Vec::new());
-}
-
-async fn of_concurrent_updates_from_one_revision_one_succeeds(port: Memories) {
-    let (user, dimensions) = (user_id(), port.space().dimensions);
-    let first = insert(&port, user, "first", 0.0).await;
-    let results = race(8, |index| {
-        let memory = Memory { text: MemoryText::parse(format!("change {index}")).unwrap(), ..first.clone() };
-        let (port, change) = (Arc::clone(&port), EmbeddedMemory { memory, vector: vector(dimensions, 0.0) });
-        async move { update(&port, change).await }
-    })
-    .await;
-    let mut winners = Vec::new();
-    for result in results {
-        match result {
-            Ok(Some(memory)) => winners.push(memory),
-            Err(StoreError::Stale(Entity::Memory)) => (),
-            other => panic!("expected a success or Stale, got {other:?}"),
-        }
-    }
-    assert_eq!(winners.len(), 1);
-    assert_eq!(winners[0].revision, 2);
-    assert_eq!(all(&port, user).await, winners);
-}
-
-async fn nobody_reaches_another_users_memory(port: Memories) {
-    let first = insert(&port, user_id(), "first", 0.0).await;
-    let stranger = user_id();
-    assert_eq!(port.find(stranger, first.id).await.unwrap(), None);
-    assert_eq!(all(&port, stranger).await, Vec::new());
-    assert!(!port.has_any(stranger).await.unwrap());
-    assert_eq!(search(&port, stranger, 0.0, 10, -1.0).await, Vec::new());
-    let theft = EmbeddedMemory {
-        memory: Memory { user_id: stranger, ..first.clone() },
-        vector: vector(port.space().dimensions, 90.0),
-    };
-    assert_eq!(update(&port, theft).await.unwrap(), None);
-    assert!(!port.delete(stranger, first.id, at(9)).await.unwrap());
-    assert_eq!(port.delete_all(stranger).await.unwrap(), 0);
-    assert_eq!(texts(&port, first.user_id, 0.0, 10, 0.9).await, ["first"]);
-    assert_eq!(all(&port, stranger).await, Vec::new());
-    assert_eq!(stored(&port, &first).await, Some(first));
-}
-
-async fn deleting_twice_deletes_once(port: Memories) {
-    let user = user_id();
-    let (first, kept) = (insert(&port, user, "first", 0.0).await, insert(&port, user, "kept", 0.0).await);
-    assert!(port.delete(user, first.id, at(9)).await.unwrap());
-    assert!(!port.delete(user, first.id, at(9)).await.unwrap());
-    assert_eq!(stored(&port, &first).await, None);
-    assert_eq!(all(&port, user).await, vec![kept.clone()]);
-    assert_eq!(texts(&port, user, 0.0, 10, -1.0).await, ["kept"]);
-    assert!(port.delete(user, kept.id, at(9)).await.unwrap());
-    assert!(!port.has_any(user).await.unwrap());
-}
-
-async fn deleting_all_counts(port: Memories) {
-    let (user, other) = (user_id(), user_id());
-    made_at(&port, user, &[1, 2, 3]).await;
-    let kept = made_at(&port, other, &[1, 2]).await;
-    assert_eq!(port.delete_all(user).await.unwrap(), 3);
-    assert_eq!(port.delete_all(user).await.unwrap(), 0);
-    assert!(!port.has_any(user).await.unwrap());
-    assert_eq!(all(&port, user).await, Vec::new());
-    assert_eq!(search(&port, user, 0.0, 10, -1.0).await, Vec::new());
-    assert_eq!(all(&port, other).await, kept);
 }
 
 async fn dropped_inserts_are_whole_or_nothing(port: Memories) {

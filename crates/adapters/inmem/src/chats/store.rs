@@ -140,25 +140,24 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<RememberTask>, StoreError> {
-        let due = |job: &MemoryJob| match job.state {
-            JobState::Waiting => job.next_at <= now,
-            JobState::Claimed => job.lease.is_none_or(|lease| lease.until <= now),
-            JobState::Done | JobState::Parked => false,
-        };
         let turns = self.chats.values_mut().flat_map(|(_, turns)| turns);
-        let mut turns: Vec<&mut Turn> = turns.filter(|turn| turn.memory_job.as_ref().is_some_and(due)).collect();
-        turns.sort_by_key(|turn| (turn.created_at, turn.id));
-        turns.truncate(limit);
+        let mut open: Vec<&mut Turn> = turns.filter(|turn| turn.memory_job.is_some_and(is_open)).collect();
+        open.sort_by_key(|turn| (turn.created_at, turn.id));
+        let leased = |turn: &&&mut Turn| turn.memory_job.is_some_and(|job| is_leased(job, now));
+        let mut passed: HashSet<UserId> = open.iter().filter(leased).map(|turn| turn.user_id).collect();
+        // Of a user's open jobs the first one only, due or not.
+        open.retain(|turn| passed.insert(turn.user_id) && turn.memory_job.is_some_and(|job| is_due(job, now)));
+        open.truncate(limit);
         let mut tasks = Vec::new();
-        for turn in turns {
-            let (reference, prompt) = (turn.reference(), turn.prompt.clone());
+        for turn in open {
+            let (reference, prompt, said_at) = (turn.reference(), turn.prompt.clone(), turn.created_at);
             let Some(attempt) = turn.attempts.first() else {
                 return Err(StoreError::Corrupt { entity: Entity::Turn, source: "it has no attempts".into() });
             };
             let Some(job) = &mut turn.memory_job else { continue };
             *job = MemoryJob { state: JobState::Claimed, tries: job.tries + 1, lease: Some(lease), ..*job };
             let model = attempt.model_asked.clone();
-            tasks.push(RememberTask { turn: reference, prompt, model, tries: job.tries });
+            tasks.push(RememberTask { turn: reference, prompt, said_at, model, tries: job.tries });
         }
         Ok(tasks)
     }
@@ -227,7 +226,24 @@ impl Store {
 
     pub(super) fn backlog(&self) -> u64 {
         let jobs = self.chats().flat_map(|(_, turns)| turns).filter_map(|turn| turn.memory_job);
-        jobs.filter(|job| matches!(job.state, JobState::Waiting | JobState::Claimed)).count() as u64
+        jobs.filter(|job| is_open(*job)).count() as u64
+    }
+}
+
+fn is_open(job: MemoryJob) -> bool {
+    matches!(job.state, JobState::Waiting | JobState::Claimed)
+}
+
+/// Whether somebody is at it.
+fn is_leased(job: MemoryJob, now: Timestamp) -> bool {
+    job.state == JobState::Claimed && job.lease.is_some_and(|lease| lease.until > now)
+}
+
+/// Whether an open job may be taken up, for all that is known of it alone.
+fn is_due(job: MemoryJob, now: Timestamp) -> bool {
+    match job.state {
+        JobState::Waiting => job.next_at <= now,
+        JobState::Claimed | JobState::Done | JobState::Parked => !is_leased(job, now),
     }
 }
 

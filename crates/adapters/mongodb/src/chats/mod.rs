@@ -1,6 +1,7 @@
 //! Chats, their turns and jobs.
 
 mod archive;
+mod claims;
 mod delete;
 mod jobs;
 mod reads;
@@ -23,11 +24,13 @@ pub struct MongoChatRepository {
     store: MongoStore,
     chats: Collection<Document>,
     turns: Collection<Document>,
+    /// Who is at a job of whom.
+    claims: Collection<Document>,
 }
 
 impl MongoChatRepository {
     pub(crate) fn new(store: MongoStore) -> Self {
-        Self { chats: store.chat_documents(), turns: store.turn_documents(), store }
+        Self { chats: store.chat_documents(), turns: store.turn_documents(), claims: store.claim_documents(), store }
     }
 }
 
@@ -161,12 +164,14 @@ impl ChatRepository for MongoChatRepository {
 
     #[tracing::instrument(name = "db.chat.finish_memory_job", level = "debug", skip_all)]
     async fn finish_memory_job(&self, turn: TurnRef, outcome: JobOutcome) -> Result<bool, StoreError> {
-        self.finish(turn, outcome).await
+        let this = self.clone();
+        self.store.whole(async move { this.finish(turn, outcome).await }).await
     }
 
     #[tracing::instrument(name = "db.chat.release_memory_jobs", level = "debug", skip_all)]
     async fn release_memory_jobs(&self, as_of: Timestamp) -> Result<u64, StoreError> {
-        self.release(as_of).await
+        let this = self.clone();
+        self.store.whole(async move { this.release(as_of).await }).await
     }
 
     #[tracing::instrument(name = "db.chat.memory_backlog", level = "debug", skip_all)]

@@ -1,5 +1,7 @@
 //! What only this adapter promises.
 
+mod jobs;
+
 use crate::{Dropped, options};
 use libtest_mimic::Trial;
 use mongodb::{
@@ -26,7 +28,7 @@ use std::{
 const SLACK: Duration = Duration::from_millis(600);
 
 pub(crate) fn trials(url: &str) -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         trial("a_turn_that_was_only_announced_is_not_lost", url, a_turn_that_was_only_announced_is_not_lost),
         trial("what_a_turn_used_is_counted_after_a_crash", url, what_a_turn_used_is_counted_after_a_crash),
         trial("a_deletion_that_was_broken_off_is_finished", url, a_deletion_that_was_broken_off_is_finished),
@@ -37,7 +39,9 @@ pub(crate) fn trials(url: &str) -> Vec<Trial> {
         trial("two_open_an_empty_database_at_once", url, two_open_an_empty_database_at_once),
         trial("what_is_no_server_is_told", url, what_is_no_server_is_told),
         trial("missing_indexes_are_told", url, missing_indexes_are_told),
-    ]
+    ];
+    trials.extend(jobs::trials(url));
+    trials
 }
 
 fn trial<F>(name: &str, url: &str, case: fn(String) -> F) -> Trial
@@ -193,6 +197,7 @@ async fn no_transaction_is_sent(url: String) {
     let _dropped = Dropped::new(&url, &options);
     let port = MongoStore::open_with(options, watched).await.unwrap().chats();
     let turn = answered(&port).await;
+    answered(&port).await;
     let second = begin_in(turn.user_id, turn.chat_id);
     begun(&port, &second).await;
     port.interrupt_turn(retry_reference(&second, &turn), at(3)).await.unwrap();
@@ -200,14 +205,19 @@ async fn no_transaction_is_sent(url: String) {
     let chat = chat.items.into_iter().next().unwrap().unwrap();
     port.import(&chat, &turns).await.unwrap();
     for task in port.claim_memory_jobs(lease(at(60_000)), at(10), 5).await.unwrap() {
-        port.finish_memory_job(task.turn, palavra_domain::JobOutcome::Done).await.unwrap();
+        port.finish_memory_job(task.turn, palavra_domain::JobOutcome::Retry(at(20))).await.unwrap();
     }
+    port.claim_memory_jobs(lease(at(60_000)), at(20), 1).await.unwrap();
+    port.release_memory_jobs(at(60_000)).await.unwrap();
+    port.claim_memory_jobs(lease(at(60_000)), at(30), 1).await.unwrap();
     assert!(port.delete_chat(turn.user_id, turn.chat_id).await.unwrap());
     let sent = sent.lock().unwrap();
     let names: Vec<&str> = sent.iter().filter_map(|command| command.keys().next().map(String::as_str)).collect();
     for wanted in ["insert", "update", "delete", "find", "findAndModify"] {
         assert!(names.contains(&wanted), "nothing was watched: {names:?}");
     }
+    let claims = sent.iter().filter(|command| command.values().any(|value| value.as_str() == Some("memory_claims")));
+    assert!(claims.count() > 5, "no claim was watched");
     for command in sent.iter() {
         assert!(!command.contains_key("startTransaction") && !command.contains_key("autocommit"), "{command}");
     }

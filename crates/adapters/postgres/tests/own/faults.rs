@@ -247,6 +247,10 @@ async fn a_call_is_one_round_trip(namespace: &Namespace) {
         counted.push(("find_by_username", trips()));
         ana = users.update(&ana).await.unwrap().unwrap();
         counted.push(("update", trips()));
+        for cleared_at in [None, Some(login.created_at)] {
+            users.memories_changed(ana.id, cleared_at).await.unwrap().unwrap();
+            counted.push(("memories_changed", trips()));
+        }
         sessions.insert(&session(login.user_id)).await.unwrap();
         counted.push(("session insert", trips()));
         sessions.find(login.user_id, login.id).await.unwrap().unwrap();

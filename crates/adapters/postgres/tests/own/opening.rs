@@ -5,7 +5,7 @@ use diesel_async::SimpleAsyncConnection;
 use libtest_mimic::Trial;
 use palavra_contracts::{
     Link,
-    samples::{session, user, user_id},
+    samples::{at, session, user, user_id},
 };
 use palavra_domain::ports::{Inspect, SessionStore, UserRepository};
 use palavra_postgres::{OpenError, PostgresOptions, PostgresStore};
@@ -16,6 +16,7 @@ pub(crate) fn trials(url: &str) -> Vec<Trial> {
     cases![url:
         instances_that_start_at_once_migrate_once,
         opening_again_keeps_everything,
+        a_database_of_the_first_release_is_brought_up_to_date_and_serves_both,
         a_newer_schema_is_refused_and_nothing_changes,
         a_database_that_is_up_to_date_needs_no_right_to_make_tables,
         a_user_who_may_not_make_tables_is_told,
@@ -42,7 +43,7 @@ async fn instances_that_start_at_once_migrate_once(namespace: &Namespace) {
         let store = opening.await.unwrap().unwrap();
         store.users().insert(&user(&format!("user-{index}"))).await.unwrap();
     }
-    assert_eq!(namespace.count("SELECT count(*) AS answer FROM __diesel_schema_migrations").await, 1);
+    assert_eq!(namespace.count("SELECT count(*) AS answer FROM __diesel_schema_migrations").await, 2);
     assert_eq!(namespace.count("SELECT count(*) AS answer FROM users").await, 6);
 }
 
@@ -55,6 +56,32 @@ async fn opening_again_keeps_everything(namespace: &Namespace) {
     let store = namespace.open().await;
     assert_eq!(store.users().find(ana.id).await.unwrap(), Some(ana));
     assert_eq!(store.sessions().find(login.user_id, login.id).await.unwrap(), Some(login));
+}
+
+async fn a_database_of_the_first_release_is_brought_up_to_date_and_serves_both(namespace: &Namespace) {
+    let (ana, bia) = (user("Ana"), user_id());
+    namespace.open().await.users().insert(&ana).await.unwrap();
+    // Back to what it was then.
+    namespace
+        .tamper(
+            "ALTER TABLE users DROP COLUMN memory_version, DROP COLUMN memories_cleared_at; \
+             DELETE FROM __diesel_schema_migrations WHERE version > '20261124000001'",
+        )
+        .await;
+    let users = namespace.open().await.users();
+    assert_eq!(users.find(ana.id).await.unwrap().as_ref(), Some(&ana));
+    assert_eq!(users.memories_changed(ana.id, Some(at(5))).await.unwrap(), Some(1));
+    // Its binary goes on for a while: it makes users and changes them without what it does not know.
+    let insert = format!(
+        "INSERT INTO users (id, revision, username, folded_username, memory_enabled, password_hash, created_at, updated_at) \
+         VALUES ('{}', 1, 'Bia', 'bia', true, 'hash', 1, 1)",
+        bia.uuid()
+    );
+    namespace.tamper(&insert).await;
+    namespace.tamper("UPDATE users SET revision = revision + 1, memory_enabled = false").await;
+    let [ana, bia] = [users.find(ana.id).await.unwrap().unwrap(), users.find(bia).await.unwrap().unwrap()];
+    assert_eq!((ana.revision, ana.memory_version, ana.memories_cleared_at), (2, 1, Some(at(5))));
+    assert_eq!((bia.revision, bia.memory_version, bia.memories_cleared_at), (2, 0, None));
 }
 
 async fn a_newer_schema_is_refused_and_nothing_changes(namespace: &Namespace) {

@@ -2,11 +2,15 @@
 
 use super::turns::only;
 use crate::{
-    columns::{Undecodable, bytes, from_json, number, rows, uuid},
+    columns::{Undecodable, bytes, from_json, number, rows, time, uuid},
     errors::{Outcome, readable},
     schema::turns,
 };
-use diesel::{prelude::*, sqlite::Sqlite};
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+    sqlite::Sqlite,
+};
 use palavra_domain::{
     Attempt, ChatId, Entity, JobOutcome, JobState, Lease, Prompt, RememberTask, Timestamp, TurnId, TurnRef, UserId,
 };
@@ -17,6 +21,7 @@ struct JobRow {
     id: Vec<u8>,
     chat_id: Vec<u8>,
     user_id: Vec<u8>,
+    created_at: i64,
     job_tries: Option<i64>,
     prompt: String,
     attempts: String,
@@ -36,6 +41,7 @@ impl JobRow {
                     turn: TurnId::new(uuid("id", &self.id)?),
                 },
                 prompt: Prompt::stored(self.prompt),
+                said_at: time("created_at", self.created_at)?,
                 model: last.model_asked,
                 tries: number::<u32>("job_tries", self.job_tries.unwrap_or(0))?.saturating_add(1),
             })
@@ -50,33 +56,60 @@ pub(crate) fn claim(
     now: Timestamp,
     limit: usize,
 ) -> Outcome<Vec<RememberTask>> {
+    let mut tasks = Vec::new();
+    loop {
+        let next = next_of_users(connection, now, limit.saturating_sub(tasks.len()))?;
+        let found = next.len();
+        let before = tasks.len();
+        for row in next {
+            let id = row.id.clone();
+            let Ok(task) = row.decode() else {
+                // It was logged. Nobody can do it, and left as it is it would stand in the way of the others.
+                diesel::update(turns::table.filter(turns::id.eq(id)))
+                    .set(JobChange::to(JobState::Parked, None))
+                    .execute(connection)?;
+                continue;
+            };
+            diesel::update(turns::table.filter(turns::id.eq(id)))
+                .set((
+                    turns::job_state.eq(JobState::Claimed.as_str()),
+                    turns::job_tries.eq(i64::from(task.tries)),
+                    turns::job_owner.eq(bytes(lease.owner.uuid())),
+                    turns::job_until.eq(lease.until.as_millis()),
+                ))
+                .execute(connection)?;
+            tasks.push(task);
+        }
+        // Those that were parked make way for others. With a lease that is over, what was taken now would be met again.
+        if tasks.len() - before == found || lease.until <= now {
+            return Ok(tasks);
+        }
+    }
+}
+
+/// The jobs that are due and the oldest of their users, whom nobody is at a job of; so one of each user at most.
+fn next_of_users(connection: &mut SqliteConnection, now: Timestamp, limit: usize) -> Outcome<Vec<JobRow>> {
+    let (older, claimed) = diesel::alias!(turns as older, turns as claimed);
+    let (at, id) = (older.field(turns::created_at), older.field(turns::id));
+    let an_older_one_is_open = older
+        .filter(older.field(turns::user_id).eq(turns::user_id))
+        .filter(older.field(turns::job_due_at).is_not_null())
+        // Both halves, so that it is one range of the index.
+        .filter(at.le(turns::created_at))
+        .filter(at.lt(turns::created_at).or(id.lt(turns::id)));
+    let somebody_is_at_one = claimed
+        .filter(claimed.field(turns::user_id).eq(turns::user_id))
+        .filter(claimed.field(turns::job_until).gt(now.as_millis()))
+        .filter(claimed.field(turns::job_state).eq(JobState::Claimed.as_str()));
     let due = turns::table
         .filter(turns::job_due_at.le(now.as_millis()))
+        .filter(not(exists(an_older_one_is_open)))
+        .filter(not(exists(somebody_is_at_one)))
         .order((turns::created_at, turns::id))
         .limit(rows(limit))
         .select(JobRow::as_select())
         .load(connection)?;
-    let mut tasks = Vec::with_capacity(due.len());
-    for row in due {
-        let id = row.id.clone();
-        let Ok(task) = row.decode() else {
-            // It was logged. Nobody can do it, and left as it is it would stand in the way of the others.
-            diesel::update(turns::table.filter(turns::id.eq(id)))
-                .set(turns::job_state.eq(JobState::Parked.as_str()))
-                .execute(connection)?;
-            continue;
-        };
-        diesel::update(turns::table.filter(turns::id.eq(id)))
-            .set((
-                turns::job_state.eq(JobState::Claimed.as_str()),
-                turns::job_tries.eq(i64::from(task.tries)),
-                turns::job_owner.eq(bytes(lease.owner.uuid())),
-                turns::job_until.eq(lease.until.as_millis()),
-            ))
-            .execute(connection)?;
-        tasks.push(task);
-    }
-    Ok(tasks)
+    Ok(due)
 }
 
 /// What becomes of a claim that ends.

@@ -29,6 +29,7 @@ macro_rules! trials {
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
         reopening_keeps_everything,
+        a_database_of_the_first_release_is_brought_up_to_date,
         it_tells_how_it_is,
         a_newer_schema_is_refused,
         a_file_that_is_no_database_is_refused,
@@ -108,6 +109,32 @@ async fn reopening_keeps_everything(folder: &Path) {
     assert_eq!(store.chats().list_turns(owner, before.0.id, None, 10).await.unwrap(), before.1);
     assert_eq!(before.1.items.len(), 4);
     assert_eq!(before.0.totals, usage(3, 6, "0.3"));
+}
+
+async fn a_database_of_the_first_release_is_brought_up_to_date(folder: &Path) {
+    let ana = user("Ana");
+    let turns = {
+        let store = open(folder).await;
+        store.users().insert(&ana).await.unwrap();
+        let mut turns = chat_of(&store.chats(), ana.id, 2).await;
+        turns.extend(chat_of(&store.chats(), user_id(), 1).await);
+        assert_eq!(store.chats().claim_memory_jobs(lease(at(100)), at(50), 1).await.unwrap().len(), 1);
+        turns
+    };
+    // Back to what it was then: with rows, and with a claim.
+    tamper(
+        folder,
+        "ALTER TABLE users DROP COLUMN memory_version; ALTER TABLE users DROP COLUMN memories_cleared_at; \
+         DROP INDEX turns_user_jobs; DROP INDEX turns_claims; \
+         DELETE FROM __diesel_schema_migrations WHERE version > '20261123000001'",
+    );
+    let store = open(folder).await;
+    assert_eq!(store.users().find(ana.id).await.unwrap().as_ref(), Some(&ana));
+    assert_eq!(store.users().memories_changed(ana.id, Some(at(5))).await.unwrap(), Some(1));
+    let tasks = store.chats().claim_memory_jobs(lease(at(100)), at(50), 10).await.unwrap();
+    assert_eq!(tasks.iter().map(|task| task.turn).collect::<Vec<_>>(), [turns[2].reference()]);
+    let tasks = store.chats().claim_memory_jobs(lease(at(200)), at(100), 10).await.unwrap();
+    assert_eq!(tasks.iter().map(|task| task.turn).collect::<Vec<_>>(), [turns[0].reference(), turns[2].reference()]);
 }
 
 async fn a_newer_schema_is_refused(folder: &Path) {

@@ -1,0 +1,4 @@
+-- How often what is remembered about a user was changed, and when all of it was last deleted. A release that does not know
+-- them neither writes nor loses them.
+ALTER TABLE users ADD COLUMN memory_version bigint NOT NULL DEFAULT 0 CHECK (memory_version >= 0);
+ALTER TABLE users ADD COLUMN memories_cleared_at bigint;
