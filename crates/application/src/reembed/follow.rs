@@ -32,6 +32,13 @@ pub struct Follower {
     pub hot_bytes: usize,
 }
 
+/// What there is to do.
+enum Work {
+    None,
+    OfOthers,
+    Free,
+}
+
 /// What has been seen so far.
 #[derive(Default)]
 struct Seen {
@@ -49,7 +56,8 @@ impl Follower {
         loop {
             let mut pause = every;
             match self.look(&mut seen).await {
-                Ok(true) => {
+                Ok(Work::OfOthers) => pause = every / HURRY,
+                Ok(Work::Free) => {
                     pause = every / HURRY;
                     while work.try_join_next().is_some() {}
                     if work.is_empty() {
@@ -65,7 +73,7 @@ impl Follower {
                         });
                     }
                 }
-                Ok(false) => {}
+                Ok(Work::None) => {}
                 Err(error) => tracing::warn!(
                     error = &error as &dyn Error,
                     "it is not known which table of memories to serve from; it will be looked again"
@@ -75,9 +83,9 @@ impl Follower {
         }
     }
 
-    /// Goes where the ledger says. `true` when there is work.
-    async fn look(&self, seen: &mut Seen) -> Result<bool, ReembedError> {
-        let Some(ledger) = self.reembedding.tables.ledger().await? else { return Ok(false) };
+    /// Goes where the ledger says.
+    async fn look(&self, seen: &mut Seen) -> Result<Work, ReembedError> {
+        let Some(ledger) = self.reembedding.tables.ledger().await? else { return Ok(Work::None) };
         if &ledger.current.space != self.spaces.current().space() {
             self.follow(&ledger, seen).await?;
         }
@@ -85,7 +93,12 @@ impl Follower {
         for name in seen.left.extract_if(.., |name| !is_used(name)) {
             self.reembedding.tables.close(&name).await;
         }
-        Ok(ledger.has_work())
+        let (now, own) = (self.reembedding.clock.now(), self.reembedding.instance);
+        Ok(match ledger.lease {
+            _ if !ledger.has_work() => Work::None,
+            Some(lease) if lease.owner != own && lease.until > now => Work::OfOthers,
+            Some(_) | None => Work::Free,
+        })
     }
 
     async fn follow(&self, ledger: &SpaceLedger, seen: &mut Seen) -> Result<(), ReembedError> {

@@ -142,7 +142,8 @@ impl World {
         let mut policy = policy();
         change(&mut ports, &mut policy);
         let memories = ports.spaces.current().memories.clone();
-        over(&mut ports, Arc::new(HotMemoryRepository::new(memories, ports.users.clone(), HOT_BYTES)));
+        let hot = HotMemoryRepository::new(memories, ports.users.clone(), HOT_BYTES);
+        over(&mut ports, Arc::new(hot));
         let tasks = Tasks::here();
         let app = Application::new(Arc::new(ports.clone()), policy.clone(), tasks.clone());
         Self { app, ports, policy, tasks, model: model_port, embedder, catalog, inspector, clock }

@@ -6,8 +6,7 @@ mod place;
 use crate::world::{KEY, api_key, soon, until};
 use palavra_application::{Application, ProfileChange, Tasks, cancel_reembedding};
 use palavra_domain::{
-    Asked, Claims, MemoryKind, MemoryRecord, MemoryText, ModelError, SessionId, UserId,
-    ports::{MemoryArchive, MemoryTables as _},
+    Asked, Claims, MemoryKind, MemoryRecord, MemoryText, ModelError, SessionId, UserId, ports::MemoryArchive,
 };
 use palavra_inmem::fakes::Mood;
 use place::{LEASE, NEW, OLD, Place};
@@ -207,7 +206,9 @@ async fn who_has_no_good_key_keeps_everything_and_is_counted() {
     place.world.learn(bia, "moro em Natal", &[["add", "", "moro em Natal", "profile", "Mora em Natal"]]).await;
     assert_eq!(vectors().await, 4);
     let after = place.world.store().list(bia, None, 10).await.unwrap().items;
-    let texts = |list: &[palavra_domain::Memory]| list.iter().map(|memory| (memory.id, memory.text.clone(), memory.updated_at)).collect::<Vec<_>>();
+    let texts = |list: &[palavra_domain::Memory]| {
+        list.iter().map(|memory| (memory.id, memory.text.clone(), memory.updated_at)).collect::<Vec<_>>()
+    };
     assert_eq!(texts(&after)[1..], texts(&before)[..]);
 }
 
@@ -218,7 +219,8 @@ async fn without_any_good_key_nothing_is_switched() {
     set_key(&place, user, None).await;
     let process = place.process(1);
     place.ask().await;
-    let problem = |ledger: &palavra_domain::SpaceLedger| ledger.target.as_ref().and_then(|target| target.problem.clone());
+    let problem =
+        |ledger: &palavra_domain::SpaceLedger| ledger.target.as_ref().and_then(|target| target.problem.clone());
     place.until_ledger(|ledger| problem(ledger).is_some_and(|told| told.contains("no user's key"))).await;
     assert_eq!(process.dimensions(), OLD);
     set_key(&place, user, Some(KEY)).await;
@@ -229,7 +231,9 @@ async fn without_any_good_key_nothing_is_switched() {
 #[tokio::test]
 async fn a_provider_that_is_down_is_told_of_and_waited_for() {
     let rejected = || ModelError::Rejected { status: 400, reason: "canary: Mora em Olinda".into() };
-    for (mood, told) in [(Mood::Fails(|| ModelError::Timeout), "did not answer in time"), (Mood::Fails(rejected), "status 400")] {
+    for (mood, told) in
+        [(Mood::Fails(|| ModelError::Timeout), "did not answer in time"), (Mood::Fails(rejected), "status 400")]
+    {
         let place = Place::new().await;
         let user = full(&place, "ana").await;
         place.anew.inner.set_mood(mood);
@@ -237,7 +241,9 @@ async fn a_provider_that_is_down_is_told_of_and_waited_for() {
         place.ask().await;
         let is_told = |problem: &String| problem.contains(told) && !problem.contains("canary");
         place
-            .until_ledger(|ledger| ledger.target.as_ref().and_then(|target| target.problem.as_ref()).is_some_and(is_told))
+            .until_ledger(|ledger| {
+                ledger.target.as_ref().and_then(|target| target.problem.as_ref()).is_some_and(is_told)
+            })
             .await;
         assert_eq!(place.found(user, "onde ela mora?").await, ["Mora em Olinda"]);
         assert_eq!(process.dimensions(), OLD);
@@ -261,7 +267,10 @@ async fn what_is_cancelled_leaves_nothing_behind() {
     assert!(cancel_reembedding(place.tables.as_ref()).await.unwrap());
     place.until_ledger(|ledger| !ledger.has_work()).await;
     assert_eq!(place.tables.names(), ["memories"]);
-    assert_eq!((place.found(user, "onde ela mora?").await, process.dimensions()), (vec!["Mora em Olinda".to_owned()], OLD));
+    assert_eq!(
+        (place.found(user, "onde ela mora?").await, process.dimensions()),
+        (vec!["Mora em Olinda".to_owned()], OLD)
+    );
     // It may be asked for again.
     assert_eq!(place.ask().await, Asked::New);
     place.until_switched(&process).await;

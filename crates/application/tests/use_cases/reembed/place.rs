@@ -2,9 +2,12 @@
 
 use crate::world::{World, over, until};
 use async_trait::async_trait;
-use palavra_application::{Follower, MemorySpace, Ports, ReembedPace, ReembedState, Reembedding, Spaces, ask_to_reembed};
+use palavra_application::{
+    Follower, MemorySpace, Ports, ReembedPace, ReembedState, Reembedding, Spaces, ask_to_reembed,
+};
 use palavra_domain::{
-    ApiKey, Asked, EmbedAs, EmbeddedBy, Embedding, EmbeddingSpace, Embeddings, InstanceId, ModelError, SpaceLedger, UserId,
+    ApiKey, Asked, EmbedAs, EmbeddedBy, Embedding, EmbeddingSpace, Embeddings, InstanceId, ModelError, SpaceLedger,
+    UserId,
     ports::{Embedder, MemoryArchive, MemoryTables, UserArchive},
 };
 use palavra_inmem::{
