@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/palavra/target
 PROFILE ?= dev
 BINARIES = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,release)
 
-.PHONY: help run demo test check bench fmt arrows protoc
+.PHONY: help run demo test check bench spans features fmt arrows protoc
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +29,26 @@ check: protoc ## Formatting, lints and the arrows between crates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(MAKE) --no-print-directory arrows
+	python3 tests/memory/check.py >/dev/null
+	python3 tests/memory/recall/check.py >/dev/null
 
 arrows: # Which crate may depend on which
 	cargo run --quiet -p palavra-e2e --bin arrows
 
-bench: protoc ## Requests a second, latencies, extraction backlog and memory, with an optimised build (cold: 45 minutes)
+# `make bench BENCH="--profile embedded,mixed --only chat,login"` for a part of it; `--help` lists the parts.
+bench: protoc ## Requests a second, latencies, memory, spans and files, with an optimised build (cold: 45 minutes)
 	cargo build --profile bench --workspace --bins
 	tests/with-servers $(CARGO_TARGET_DIR)/release/bench $(BENCH)
+
+spans: protoc ## What one prompt spends its time on, as a timeline, with an optimised build
+	@$(MAKE) --no-print-directory bench BENCH="--only spans $(BENCH)"
+
+features: protoc ## Check the builds that leave stores out
+	cargo check -p palavra-app --no-default-features
+	set -e; for feature in postgres mongodb redis s3; do \
+	  echo "cargo check -p palavra-app --no-default-features --features $$feature"; \
+	  cargo check -p palavra-app --no-default-features --features $$feature; \
+	done
 
 fmt: ## Format the code
 	cargo fmt --all

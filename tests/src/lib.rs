@@ -18,5 +18,5 @@ pub use events::{Event, EventStream};
 pub use palavra_contracts::Link;
 pub use polyglot::Polyglot;
 pub use process::SimProcess;
-pub use server::{Options, Palavra, Refusal};
+pub use server::{Options, Palavra, Refusal, Resident};
 pub use session::{Reply, Session, key_of, wait_until};

@@ -26,7 +26,9 @@ pub struct Polyglot {
     /// Before Redis.
     pub redis: Link,
     name: String,
+    /// Through the links.
     urls: [Url; 3],
+    direct: [Url; 3],
     keys: [String; 2],
     folder: TempDir,
 }
@@ -61,14 +63,14 @@ impl Polyglot {
         on_postgres(&urls[0], &format!("CREATE DATABASE {name}")).await?;
         let mut database = urls[0].clone();
         database.set_path(&name);
-        let (postgres, postgres_url) = linked(database, 5432).await?;
+        let (postgres, postgres_url) = linked(database.clone(), 5432).await?;
         let mut direct = urls[1].clone();
         // Else the driver asks the server for its own idea of its address, and goes around the link.
         direct.query_pairs_mut().append_pair("directConnection", "true");
         if direct.path().is_empty() {
             direct.set_path("/");
         }
-        let (mongodb, mongodb_url) = linked(direct, 27017).await?;
+        let (mongodb, mongodb_url) = linked(direct.clone(), 27017).await?;
         let (redis, redis_url) = linked(urls[2].clone(), 6379).await?;
         let folder = tempfile::tempdir().context("no temporary folder")?;
         Ok(Self {
@@ -77,6 +79,7 @@ impl Polyglot {
             redis,
             name,
             urls: [postgres_url, mongodb_url, redis_url],
+            direct: [database, direct, urls[2].clone()],
             keys: [key(), key()],
             folder,
         })
@@ -92,7 +95,17 @@ impl Polyglot {
     /// Names the servers and the secrets in these settings, and nothing else.
     #[must_use]
     pub fn on(&self, options: Options) -> Options {
-        let ([postgres, mongodb, redis], [jwt, master]) = (&self.urls, &self.keys);
+        self.named(options, &self.urls)
+    }
+
+    /// As [`Polyglot::on`], without the links in between: for measuring.
+    #[must_use]
+    pub fn directly_on(&self, options: Options) -> Options {
+        self.named(options, &self.direct)
+    }
+
+    fn named(&self, options: Options, urls: &[Url; 3]) -> Options {
+        let ([postgres, mongodb, redis], [jwt, master]) = (urls, &self.keys);
         options
             .env("PALAVRA__POSTGRES__URL", postgres.as_str())
             .env("PALAVRA__MONGODB__URL", mongodb.as_str())

@@ -1,6 +1,7 @@
 //! Child processes.
 
 use anyhow::{Context, Result, bail, ensure};
+use palavra_openrouter_sim::FaultRule;
 use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -55,6 +56,7 @@ pub(crate) fn start(command: &mut Command, marker: &str) -> Result<(Child, Strin
 pub struct SimProcess {
     child: Child,
     url: String,
+    http: reqwest::Client,
 }
 
 impl SimProcess {
@@ -75,7 +77,32 @@ impl SimProcess {
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         let (child, url) = tokio::task::spawn_blocking(move || start(&mut command, "listening on ")).await??;
         ensure!(url.starts_with("http://"), "the simulator does not tell its address");
-        Ok(Self { child, url })
+        let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
+        Ok(Self { child, url, http })
+    }
+
+    /// Queues a fault.
+    ///
+    /// # Errors
+    /// When the simulator does not take it.
+    pub async fn fault(&self, rule: &FaultRule) -> Result<()> {
+        let taken = self.http.post(self.faults()).json(rule).send().await.context("the simulator does not answer")?;
+        ensure!(taken.status().is_success(), "the simulator does not take a fault: {}", taken.status());
+        Ok(())
+    }
+
+    /// Forgets the faults that are still queued.
+    ///
+    /// # Errors
+    /// When the simulator does not do so.
+    pub async fn clear_faults(&self) -> Result<()> {
+        let cleared = self.http.delete(self.faults()).send().await.context("the simulator does not answer")?;
+        ensure!(cleared.status().is_success(), "the simulator keeps its faults: {}", cleared.status());
+        Ok(())
+    }
+
+    fn faults(&self) -> String {
+        format!("{}/sim/faults", self.url)
     }
 
     /// What `openrouter.base_url` is to be.

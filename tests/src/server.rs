@@ -75,6 +75,15 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// Memory of a process, in MiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident {
+    /// All of it.
+    pub mib: u64,
+    /// Without the pages of the binary and of other files, which the system takes back when it needs them.
+    pub anonymous_mib: u64,
+}
+
 /// A running server, or one that was ended and can be started again on the same data. Dropping it kills it and removes its
 /// temporary folder.
 #[derive(Debug)]
@@ -173,15 +182,18 @@ impl Palavra {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The memory it holds, in MiB.
+    /// The memory it holds.
     ///
     /// # Errors
     /// When it does not run, or the system does not tell.
-    pub fn resident_mib(&self) -> Result<u64> {
+    pub fn resident(&self) -> Result<Resident> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?)).context("no /proc")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is no number")?;
-        Ok(kib / 1024)
+        let mib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kib = line.with_context(|| format!("no {name}"))?.trim().trim_end_matches(" kB").parse::<u64>();
+            Ok::<_, anyhow::Error>(kib.with_context(|| format!("{name} is no number"))? / 1024)
+        };
+        Ok(Resident { mib: mib("VmRSS")?, anonymous_mib: mib("RssAnon")? })
     }
 
     /// How many prompts wait to be remembered from, or are being so.

@@ -1,4 +1,6 @@
 //! The binary `palavra`: settings, composition, start-up.
+// The futures of LanceDB are nested deeper than the compiler looks by itself.
+#![recursion_limit = "256"]
 
 mod compose;
 mod copy;

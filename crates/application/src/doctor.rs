@@ -91,7 +91,7 @@ pub struct LookedAt {
     pub chats: u64,
     /// Turns.
     pub turns: u64,
-    /// Memories.
+    /// Memories, with their history and with what is left of deleted ones.
     pub memories: u64,
 }
 
@@ -322,9 +322,9 @@ impl Doctor {
         let mut last: Option<(UserId, bool)> = None;
         loop {
             let page = self.memories.scan(after, PAGE).await?;
-            for memory in page.items {
+            for record in page.items {
                 looked_at.memories += 1;
-                let memory = match memory {
+                let MemoryKey { user, id } = match record {
                     Ok(record) => record.key(),
                     Err(error) => {
                         tally.unreadable(error)?;
@@ -332,18 +332,18 @@ impl Doctor {
                     }
                 };
                 let there = match last {
-                    Some((user, there)) if user == memory.user => there,
+                    Some((met, there)) if met == user => there,
                     Some(_) | None => {
-                        let there = self.is_there(memory.user).await?;
+                        let there = self.is_there(user).await?;
                         if !there && repair {
-                            self.memories.delete_all(memory.user).await?;
+                            self.memories.delete_all(user).await?;
                         }
                         there
                     }
                 };
-                last = Some((memory.user, there));
+                last = Some((user, there));
                 if !there {
-                    tally.add(Kind::MemoriesOfNobody, Some(memory.id.to_string()), repair);
+                    tally.add(Kind::MemoriesOfNobody, Some(id.to_string()), repair);
                 }
             }
             after = page.next;

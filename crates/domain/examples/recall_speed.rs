@@ -3,7 +3,8 @@
 //! `cargo run --release -p palavra-domain --example recall_speed`
 
 use palavra_domain::{
-    EmbeddedMemory, InvalidValue, Memory, MemoryId, MemoryKind, MemoryOrigin, MemoryText, Timestamp, UserId,
+    EmbeddedMemory, InvalidValue, Memory, MemoryId, MemoryKind, MemoryOrigin, MemoryState, MemoryText, Timestamp,
+    UserId,
     recall::{MemoryIndex, Mode, Rules, Sought},
 };
 use std::{
@@ -68,6 +69,10 @@ fn memory(number: u32) -> Result<EmbeddedMemory, InvalidValue> {
         kind: if number.is_multiple_of(40) { MemoryKind::Instruction } else { MemoryKind::Fact },
         origin: MemoryOrigin::User,
         source: None,
+        state: MemoryState::Active,
+        valid_from: at,
+        valid_to: None,
+        superseded_by: None,
         created_at: at,
         updated_at: at,
     };

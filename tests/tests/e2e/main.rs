@@ -27,6 +27,8 @@ mod restart;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod spans;
+#[cfg(test)]
 mod startup;
 #[cfg(test)]
 mod tokens;

@@ -188,6 +188,7 @@ async fn secrets_appear_nowhere() -> Result<()> {
     let sim = simulator()?;
     let options = Options::default()
         .env("PALAVRA__LOG__LEVEL", "trace")
+        .env("PALAVRA__LOG__SPANS", "true")
         .env("PALAVRA__SECURITY__LOGIN_ATTEMPTS", "1000")
         .env("PALAVRA__MEMORY__EXTRACTION_MODEL", EXTRACTING)
         .env("PALAVRA__MEMORY__RETRY_BASE", "200ms");

@@ -50,8 +50,7 @@ impl Folder {
         let pooling = pooling(&path)?;
         let sentence: Sentence = optional(&path.join("sentence_bert_config.json"))?.unwrap_or_default();
         let tokenizer: TokenizerConfig = optional(&path.join("tokenizer_config.json"))?.unwrap_or_default();
-        // Saved as 1e30 where there is no limit.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+        // 1e30 where there is no limit; the cast makes that the greatest number.
         let told = sentence.max_seq_length.or(tokenizer.model_max_length.map(|length| length as usize));
         let limits = [told, options.max_tokens, Some(config.positions(architecture))];
         let max_tokens = limits.into_iter().flatten().min().unwrap_or(0);
@@ -155,6 +154,7 @@ fn pooling(folder: &Path) -> Result<Pooling, OpenError> {
         .filter_map(|(key, _)| key.strip_prefix("pooling_mode_"))
         .collect();
     ways.extend(said.get("pooling_mode").and_then(Value::as_str));
+    ways.sort_unstable();
     match ways[..] {
         [] | ["mean_tokens" | "mean"] => Ok(Pooling::Mean),
         ["cls_token" | "cls"] => Ok(Pooling::First),

@@ -10,9 +10,9 @@
 //! - Threads: at most [`CandleOptions::parallel`] of tokio's blocking threads for queries and as many for passages, and
 //!   rayon's pool for the products of matrices, one thread a core (`RAYON_NUM_THREADS` sets it).
 //! - Memory: the weights at four bytes a number, for good; while [`CandleEmbedder::open`] runs also the file. A running batch
-//!   of `t` tokens whose longest text has `l` of them takes about `4 * t * (4 * heads * l + 8 * intermediate_size)` bytes,
-//!   where `t` is at most the greater of `l` and [`CandleOptions::batch_tokens`]: under 100 MB for 512 tokens in a text of
-//!   E5 small, a few for a sentence.
+//!   of `t` tokens whose longest text has `l` of them takes about `4 * t * (6 * heads * l + 4 * intermediate_size)` bytes,
+//!   where `t` is at most the greater of `l` and [`CandleOptions::batch_tokens`]: 90 MB for a text of 512 tokens and E5
+//!   small, one or two for a sentence.
 //! - Texts: cut at 64 characters for every token that the model reads before they are made into tokens, so that the longest
 //!   text costs no more than some milliseconds there.
 

@@ -3,8 +3,8 @@
 use crate::locked::locked;
 use async_trait::async_trait;
 use palavra_domain::{
-    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Entity, Memory, MemoryCursor, MemoryId, MemoryKey, MemoryRecord,
-    MemorySource, MemoryState, Page, ScoredMemory, StoreError, Timestamp, TurnId, UserId,
+    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Entity, Memory, MemoryCursor, MemoryId, MemoryKey,
+    MemoryRecord, MemorySource, MemoryState, Page, ScoredMemory, StoreError, Timestamp, TurnId, UserId,
     ports::{MemoryArchive, MemoryRepository, Scan},
 };
 use std::{

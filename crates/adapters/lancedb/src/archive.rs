@@ -1,42 +1,48 @@
-//! All memories of all users, in the order of their keys.
+//! All records of all users, in the order of their keys.
 
 use crate::{
     LanceDbMemoryRepository, errors, filters,
     reads::{MAX_LIMIT, Reader},
     rows,
-    schema::{ID, RECORD, USER_ID, VECTOR},
+    schema::{ID, MEMORY, TEXT_HASH, USER_ID, VECTOR},
+    writer::Write,
 };
 use async_trait::async_trait;
 use lancedb::query::{ColumnOrdering, QueryBase as _, Select};
 use palavra_domain::{
-    EmbeddedMemory, MemoryKey, Page, StoreError,
+    MemoryKey, MemoryRecord, Page, StoreError,
     ports::{MemoryArchive, Scan},
 };
 
 #[async_trait]
 impl MemoryArchive for LanceDbMemoryRepository {
     #[tracing::instrument(name = "db.scan", level = "debug", skip_all)]
-    async fn scan(
-        &self,
-        after: Option<MemoryKey>,
-        limit: usize,
-    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError> {
+    async fn scan(&self, after: Option<MemoryKey>, limit: usize) -> Result<Scan<MemoryRecord, MemoryKey>, StoreError> {
         self.reader().scan(after, limit).await
+    }
+
+    #[tracing::instrument(name = "db.import", level = "debug", skip_all)]
+    async fn import(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError> {
+        for record in &records {
+            if let MemoryRecord::Kept(embedded) = record {
+                self.check(&embedded.vector)?;
+            }
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.write(|done| Write::Import { records, done }).await
     }
 }
 
 impl Reader {
-    async fn scan(
-        &self,
-        after: Option<MemoryKey>,
-        limit: usize,
-    ) -> Result<Scan<EmbeddedMemory, MemoryKey>, StoreError> {
+    async fn scan(&self, after: Option<MemoryKey>, limit: usize) -> Result<Scan<MemoryRecord, MemoryKey>, StoreError> {
         let limit = limit.min(MAX_LIMIT);
         if limit == 0 {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let order = [USER_ID, ID].map(|column| ColumnOrdering::asc_nulls_first(column.to_owned()));
-        let columns: Vec<&str> = RECORD.into_iter().chain([VECTOR]).collect();
+        let columns: Vec<&str> = MEMORY.into_iter().chain([TEXT_HASH, VECTOR]).collect();
         let mut query = self.table.query();
         if let Some(key) = after {
             query = query.only_if_expr(filters::above(key));
@@ -47,11 +53,10 @@ impl Reader {
         let mut met = Vec::new();
         for batch in self.rows(query).await? {
             let keys = rows::keys(&batch).map_err(errors::corrupt)?;
-            let vectors = rows::vectors(&batch).map_err(errors::corrupt)?;
-            let memories = rows::memories(&batch).map_err(errors::corrupt)?;
-            for ((key, memory), vector) in keys.into_iter().zip(memories).zip(vectors) {
+            let records = rows::records(&batch).map_err(errors::corrupt)?;
+            for (key, record) in keys.into_iter().zip(records) {
                 let key = key.ok().map(|(user, id)| MemoryKey { user, id });
-                met.push((key, memory.map(|memory| EmbeddedMemory { memory, vector }).map_err(errors::corrupt)));
+                met.push((key, record.map_err(errors::corrupt)));
             }
         }
         let next = if met.len() > limit {

@@ -98,6 +98,11 @@ pub(crate) fn bad_vector(reason: String) -> StoreError {
     StoreError::Unexpected { source: reason.into() }
 }
 
+/// A memory among those of a user that is not theirs.
+pub(crate) fn of_another_user() -> StoreError {
+    StoreError::Unexpected { source: "a memory is of another user".into() }
+}
+
 /// A row that is no memory.
 pub(crate) fn corrupt(reason: String) -> StoreError {
     StoreError::Corrupt { entity: Entity::Memory, source: reason.into() }

@@ -1,6 +1,6 @@
 //! Files that no version names.
 
-use crate::shared;
+use crate::commits;
 use lance::dataset::cleanup::CleanupPolicy;
 use lancedb::Table;
 use object_store::path::Path;
@@ -43,7 +43,7 @@ impl Leftovers {
             return Ok(());
         }
         let old: Vec<String> = self.seen.intersection(&seen).cloned().collect();
-        let store = shared::newest(table).await?.object_store(None).await?;
+        let store = commits::newest(table).await?.object_store(None).await?;
         for file in old {
             store.delete(&Path::parse(&file).map_err(object_store::Error::from)?).await?;
             tracing::info!(file, "removed a file that a failed write of memories had left");
@@ -58,7 +58,7 @@ async fn unnamed(table: &Table) -> lancedb::Result<HashSet<String>> {
     table.checkout_latest().await?;
     // No version is old in this one's eyes, so every file that one names is in use.
     let policy = CleanupPolicy { before_version: Some(0), delete_unverified: true, ..CleanupPolicy::default() };
-    let dataset = shared::newest(table).await?;
+    let dataset = commits::newest(table).await?;
     let explained = dataset.cleanup(policy).with_max_candidate_files(MAX_FILES).explain().await?;
     Ok(explained.candidate_files.into_iter().filter(|file| file.unverified).map(|file| file.path).collect())
 }

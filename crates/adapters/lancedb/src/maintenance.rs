@@ -16,6 +16,7 @@
 //! Those that have been there for longer than any write takes are removed ([`crate::leftovers`]).
 
 use crate::{
+    commits,
     leftovers::Leftovers,
     shared::{self, TookTooLong},
 };
@@ -286,7 +287,7 @@ impl Maintenance {
     async fn look(&mut self) {
         let look = async {
             self.leftovers.remove(&self.table).await?;
-            shared::newest(&self.table).await
+            commits::newest(&self.table).await
         };
         let newest = match look.await {
             Ok(newest) => newest,
@@ -324,7 +325,7 @@ pub(crate) async fn remove_before(table: &Table, version: u64, unnamed: Unnamed)
         error_if_tagged_old_versions: false,
         ..CleanupPolicy::default()
     };
-    shared::newest(table).await?.cleanup_with_policy(policy).await?;
+    commits::newest(table).await?.cleanup_with_policy(policy).await?;
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! Opening the table, or making it.
 
 use crate::{
-    LanceDbOptions, OpenError,
+    LanceDbOptions, OpenError, layouts,
     maintenance::{self, Unnamed},
     s3::Place,
-    schema::{self, TABLE},
+    schema::{self, LAYOUT, TABLE},
 };
 use arrow_schema::{Schema, SchemaRef};
 use lancedb::{
@@ -37,7 +37,10 @@ pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef),
     let connection = connect(options).await.map_err(failed)?;
     let table = open_or_make(&connection, &ours).await.map_err(failed)?;
     let stored = table.schema().await.map_err(failed)?;
-    check(&stored, &ours, options)?;
+    check(&stored, options)?;
+    layouts::upgrade(&table, (!options.sole_writer).then_some(options.timeout * 6)).await.map_err(failed)?;
+    let stored = table.schema().await.map_err(failed)?;
+    schema::check_columns(&stored, &ours).map_err(|reason| OpenError::Foreign { uri: options.uri.clone(), reason })?;
     ensure_indexes(&table).await.map_err(failed)?;
     if options.sole_writer {
         clear(&table).await;
@@ -98,13 +101,18 @@ async fn open_or_make(connection: &Connection, ours: &SchemaRef) -> lancedb::Res
     }
 }
 
-fn check(stored: &Schema, ours: &SchemaRef, options: &LanceDbOptions) -> Result<(), OpenError> {
+/// Whether the table is one that we may write to.
+fn check(stored: &Schema, options: &LanceDbOptions) -> Result<(), OpenError> {
     let uri = || options.uri.clone();
+    let layout = schema::stored_layout(stored).map_err(|reason| OpenError::Foreign { uri: uri(), reason })?;
+    if layout > LAYOUT {
+        return Err(OpenError::Newer { uri: uri(), layout, known: LAYOUT });
+    }
     let space = schema::stored_space(stored).map_err(|reason| OpenError::Foreign { uri: uri(), reason })?;
     if space != options.space {
         return Err(OpenError::OtherSpace { uri: uri(), stored: space, wanted: options.space.clone() });
     }
-    schema::check_columns(stored, ours).map_err(|reason| OpenError::Foreign { uri: uri(), reason })
+    Ok(())
 }
 
 /// Makes the indexes that are missing. Several processes may start at once: whoever finds an index made by another in the

@@ -81,10 +81,23 @@ pub enum OpenError {
         /// The space of the settings.
         wanted: EmbeddingSpace,
     },
-    /// There is a table of this name that Palavra did not make, or a newer version did.
+    /// A newer release made the table, or has changed it.
     #[error(
-        "the table `memories` in {uri} is not one that this version of Palavra can read: {reason}. Name another folder, or \
-         move this one away to start with no memories"
+        "the memories in {uri} have layout {layout}, which a newer release of Palavra wrote; this one knows layouts up to \
+         {known}. Start that release or a later one, or restore the backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The folder.
+        uri: String,
+        /// The layout of the table.
+        layout: u32,
+        /// The newest layout that this release knows.
+        known: u32,
+    },
+    /// There is a table of this name that Palavra did not make.
+    #[error(
+        "the table `memories` in {uri} is not one that Palavra can read: {reason}. Name another folder, or move this one \
+         away to start with no memories"
     )]
     Foreign {
         /// The folder.

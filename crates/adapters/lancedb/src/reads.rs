@@ -2,16 +2,20 @@
 
 use crate::{
     errors, filters,
-    rows::{self, DISTANCE},
-    schema::{CREATED_AT, ID, RECORD, USER_ID, VECTOR},
+    lineage::lineage,
+    rows::{self, DISTANCE, Key},
+    schema::{CREATED_AT, ID, MEMORY, TEXT_HASH, USER_ID, VECTOR},
 };
 use arrow_array::{Array as _, RecordBatch};
 use futures::TryStreamExt as _;
 use lancedb::{
     DistanceType, Table,
+    expr::DfExpr,
     query::{ColumnOrdering, ExecutableQuery, QueryBase as _, Select},
 };
-use palavra_domain::{EmbeddedMemory, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId};
+use palavra_domain::{
+    DeletedMemory, EmbeddedMemory, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, TurnId, UserId,
+};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
@@ -23,6 +27,8 @@ pub(crate) const MAX_LIMIT: usize = 100_000;
 pub(crate) struct Reader {
     pub(crate) table: Table,
     pub(crate) timeout: Duration,
+    /// Whether other processes may have written.
+    pub(crate) shared: bool,
 }
 
 impl Reader {
@@ -32,14 +38,52 @@ impl Reader {
     }
 
     pub(crate) async fn find(&self, user: UserId, id: MemoryId) -> Result<Option<Memory>, StoreError> {
-        let query = self.table.query().only_if_expr(filters::one(user, id)).select(Select::columns(&RECORD)).limit(1);
+        let query = self.table.query().only_if_expr(filters::one(user, id)).select(Select::columns(&MEMORY)).limit(1);
         let found = decode(&self.rows(query).await?)?.into_iter().next();
         found.transpose().map_err(errors::corrupt)
     }
 
     pub(crate) async fn has_any(&self, user: UserId) -> Result<bool, StoreError> {
-        let query = self.table.query().only_if_expr(filters::of_user(user)).select(Select::columns(&[ID])).limit(1);
+        self.any(filters::active(user)).await
+    }
+
+    /// Whether anything is left that came from this turn.
+    pub(crate) async fn knows_turn(&self, user: UserId, turn: TurnId) -> Result<bool, StoreError> {
+        self.any(filters::of_turn(user, turn)).await
+    }
+
+    async fn any(&self, which: DfExpr) -> Result<bool, StoreError> {
+        let query = self.table.query().only_if_expr(which).select(Select::columns(&[ID])).limit(1);
         Ok(self.rows(query).await?.iter().any(|batch| batch.num_rows() > 0))
+    }
+
+    /// A memory and all that it took the place of.
+    pub(crate) async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError> {
+        let query = self.table.query().only_if_expr(filters::lineage(user, id)).select(Select::columns(&MEMORY));
+        let mut found = readable(decode(&self.rows(query).await?)?);
+        let there = found.iter().any(|memory| memory.id == id);
+        let superseded = found.iter().filter_map(|memory| Some((memory.id, memory.superseded_by?)));
+        let ids = lineage(there.then_some(id), superseded);
+        found.retain(|memory| ids.contains(&memory.id));
+        found.sort_by_key(Memory::time_line);
+        Ok(found)
+    }
+
+    /// A user's memories that do not hold any more.
+    pub(crate) async fn past(&self, user: UserId) -> Result<Vec<Memory>, StoreError> {
+        let query = self.table.query().only_if_expr(filters::past(user)).select(Select::columns(&MEMORY));
+        Ok(readable(decode(&self.rows(query).await?)?))
+    }
+
+    /// What is left of a user's deleted memories.
+    pub(crate) async fn deleted(&self, user: UserId) -> Result<Vec<DeletedMemory>, StoreError> {
+        let columns: Vec<&str> = MEMORY.into_iter().chain([TEXT_HASH]).collect();
+        let query = self.table.query().only_if_expr(filters::deleted(user)).select(Select::columns(&columns));
+        let mut all = Vec::new();
+        for batch in self.rows(query).await? {
+            all.extend(readable(rows::deleted(&batch).map_err(errors::corrupt)?));
+        }
+        Ok(all)
     }
 
     pub(crate) async fn list(
@@ -49,13 +93,13 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError> {
         let limit = limit.min(MAX_LIMIT);
-        let filter = before.map_or_else(|| filters::of_user(user), |cursor| filters::below(user, cursor));
+        let filter = before.map_or_else(|| filters::active(user), |cursor| filters::below(user, cursor));
         let order = [CREATED_AT, ID].map(|column| ColumnOrdering::desc_nulls_last(column.to_owned()));
         let query = self
             .table
             .query()
             .only_if_expr(filter)
-            .select(Select::columns(&RECORD))
+            .select(Select::columns(&MEMORY))
             .order_by(Some(order.into()))
             .limit(limit + 1);
         let mut rows = decode(&self.rows(query).await?)?;
@@ -70,14 +114,18 @@ impl Reader {
         Ok(Page { items, next })
     }
 
-    /// A user's memories with their vectors, newest first.
+    /// A user's memories that hold, with their vectors, newest first; as they are now, whoever wrote them.
     pub(crate) async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+        if self.shared {
+            let look = timeout(self.timeout, self.table.checkout_latest());
+            look.await.map_err(|_| errors::too_slow())?.map_err(errors::failed)?;
+        }
         let order = [CREATED_AT, ID].map(|column| ColumnOrdering::desc_nulls_last(column.to_owned()));
-        let columns: Vec<&str> = RECORD.into_iter().chain([VECTOR]).collect();
+        let columns: Vec<&str> = MEMORY.into_iter().chain([VECTOR]).collect();
         let query = self
             .table
             .query()
-            .only_if_expr(filters::of_user(user))
+            .only_if_expr(filters::active(user))
             .select(Select::columns(&columns))
             .order_by(Some(order.into()))
             .limit(limit.min(MAX_LIMIT));
@@ -104,7 +152,7 @@ impl Reader {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let columns: Vec<&str> = RECORD.into_iter().chain([DISTANCE]).collect();
+        let columns: Vec<&str> = MEMORY.into_iter().chain([DISTANCE]).collect();
         let query = self
             .table
             .query()
@@ -113,7 +161,7 @@ impl Reader {
             .column(VECTOR)
             .distance_type(DistanceType::Cosine)
             .bypass_vector_index()
-            .only_if_expr(filters::of_user(user))
+            .only_if_expr(filters::active(user))
             .select(Select::columns(&columns))
             .limit(limit.min(MAX_LIMIT));
         let mut found = Vec::new();
@@ -133,11 +181,8 @@ impl Reader {
         Ok(found)
     }
 
-    /// Which of these memories there are.
-    pub(crate) async fn existing(
-        &self,
-        keys: &[(UserId, MemoryId)],
-    ) -> Result<HashSet<(UserId, MemoryId)>, StoreError> {
+    /// Which of these memories there are, deleted ones too.
+    pub(crate) async fn existing(&self, keys: &[Key]) -> Result<HashSet<Key>, StoreError> {
         let query = self.table.query().only_if_expr(filters::any_of(keys)).select(Select::columns(&[USER_ID, ID]));
         let mut found = HashSet::new();
         for batch in self.rows(query).await? {
@@ -156,14 +201,14 @@ fn decode(batches: &[RecordBatch]) -> Result<Vec<Result<Memory, String>>, StoreE
     Ok(all)
 }
 
-/// The memories that can be read; the others are reported and left out.
-fn readable(rows: impl IntoIterator<Item = Result<Memory, String>>) -> Vec<Memory> {
-    let memories = rows.into_iter().filter_map(|row| match row {
-        Ok(memory) => Some(memory),
+/// The rows that can be read; the others are reported and left out.
+fn readable<T>(rows: impl IntoIterator<Item = Result<T, String>>) -> Vec<T> {
+    let readable = rows.into_iter().filter_map(|row| match row {
+        Ok(row) => Some(row),
         Err(reason) => {
             tracing::error!(%reason, "a stored memory cannot be read and is left out");
             None
         }
     });
-    memories.collect()
+    readable.collect()
 }

@@ -1,7 +1,9 @@
 //! The port.
 
 use crate::{
-    LanceDbOptions, OpenError, errors,
+    LanceDbOptions, OpenError,
+    changes::Deletion,
+    errors,
     maintenance::{Maintenance, Pace, Rewriting},
     open::open,
     presence::Presence,
@@ -10,8 +12,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use palavra_domain::{
-    EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory, StoreError, UserId,
-    ports::MemoryRepository,
+    ChatId, DeletedMemory, EmbeddedMemory, EmbeddingSpace, Memory, MemoryCursor, MemoryId, Page, ScoredMemory,
+    StoreError, Timestamp, TurnId, UserId, ports::MemoryRepository,
 };
 use std::{
     fmt,
@@ -51,7 +53,7 @@ impl LanceDbMemoryRepository {
     pub async fn open(options: LanceDbOptions) -> Result<Self, OpenError> {
         let (table, schema) = open(&options).await?;
         let presence = options.sole_writer.then(Arc::<Presence>::default);
-        let reader = Reader { table: table.clone(), timeout: options.timeout };
+        let reader = Reader { table: table.clone(), timeout: options.timeout, shared: !options.sole_writer };
         let (written, progress) = watch::channel(Maintenance::LEFT_BEFORE);
         let rewriting = Rewriting::default();
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -103,7 +105,7 @@ impl LanceDbMemoryRepository {
     }
 
     /// Queues a write and waits until it is committed.
-    async fn write<T>(&self, write: impl FnOnce(Done<T>) -> Write) -> Result<T, StoreError> {
+    pub(crate) async fn write<T>(&self, write: impl FnOnce(Done<T>) -> Write) -> Result<T, StoreError> {
         let queue = self.running().as_ref().map(|running| running.queue.clone()).ok_or_else(errors::closed)?;
         let (done, outcome) = oneshot::channel();
         let run = async {
@@ -115,7 +117,7 @@ impl LanceDbMemoryRepository {
         timeout(self.timeout, run).await.map_err(|_| errors::too_slow())?
     }
 
-    fn check(&self, vector: &[f32]) -> Result<(), StoreError> {
+    pub(crate) fn check(&self, vector: &[f32]) -> Result<(), StoreError> {
         if vector.len() != self.space.dimensions {
             return Err(errors::bad_vector(format!("a vector has {} dimensions, not as {}", vector.len(), self.space)));
         }
@@ -147,10 +149,16 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.write(|done| Write::Insert { memories, done }).await
     }
 
-    #[tracing::instrument(name = "db.update", level = "debug", skip_all)]
-    async fn update(&self, memory: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
-        self.check(&memory.vector)?;
-        self.write(|done| Write::Update { memory: Box::new(memory), done }).await
+    #[tracing::instrument(name = "db.change", level = "debug", skip_all)]
+    async fn change(&self, user: UserId, memories: Vec<EmbeddedMemory>) -> Result<Option<Vec<Memory>>, StoreError> {
+        memories.iter().try_for_each(|memory| self.check(&memory.vector))?;
+        if memories.iter().any(|embedded| embedded.memory.user_id != user) {
+            return Err(errors::of_another_user());
+        }
+        if memories.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        self.write(|done| Write::Change { user, memories, done }).await
     }
 
     #[tracing::instrument(name = "db.find", level = "debug", skip_all)]
@@ -166,6 +174,16 @@ impl MemoryRepository for LanceDbMemoryRepository {
         limit: usize,
     ) -> Result<Page<Memory, MemoryCursor>, StoreError> {
         self.reader.list(user, before, limit).await
+    }
+
+    #[tracing::instrument(name = "db.history", level = "debug", skip_all)]
+    async fn history(&self, user: UserId, id: MemoryId) -> Result<Vec<Memory>, StoreError> {
+        self.reader.history(user, id).await
+    }
+
+    #[tracing::instrument(name = "db.past", level = "debug", skip_all)]
+    async fn past(&self, user: UserId) -> Result<Vec<Memory>, StoreError> {
+        self.reader.past(user).await
     }
 
     #[tracing::instrument(name = "db.embedded", level = "debug", skip_all)]
@@ -200,9 +218,26 @@ impl MemoryRepository for LanceDbMemoryRepository {
         self.reader.search(user, vector, limit, min_score).await
     }
 
+    #[tracing::instrument(name = "db.knows_turn", level = "debug", skip_all)]
+    async fn knows_turn(&self, user: UserId, turn: TurnId) -> Result<bool, StoreError> {
+        self.reader.knows_turn(user, turn).await
+    }
+
+    #[tracing::instrument(name = "db.deleted", level = "debug", skip_all)]
+    async fn deleted(&self, user: UserId) -> Result<Vec<DeletedMemory>, StoreError> {
+        self.reader.deleted(user).await
+    }
+
     #[tracing::instrument(name = "db.delete", level = "debug", skip_all)]
-    async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
-        self.write(|done| Write::Delete { user, id, done }).await
+    async fn delete(&self, user: UserId, id: MemoryId, now: Timestamp) -> Result<bool, StoreError> {
+        let which = Deletion::One(id);
+        Ok(self.write(|done| Write::Delete { user, which, now, done }).await?.any)
+    }
+
+    #[tracing::instrument(name = "db.delete_from_chat", level = "debug", skip_all)]
+    async fn delete_from_chat(&self, user: UserId, chat: ChatId, now: Timestamp) -> Result<u64, StoreError> {
+        let which = Deletion::FromChat(chat);
+        Ok(self.write(|done| Write::Delete { user, which, now, done }).await?.active)
     }
 
     #[tracing::instrument(name = "db.delete_all", level = "debug", skip_all)]

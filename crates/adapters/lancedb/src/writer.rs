@@ -1,20 +1,17 @@
 //! The one task that writes, and the queue before it.
 
 use crate::{
+    changes::{self, Changes, Deleted, Deletion},
     errors::{self, Shared},
-    filters,
     maintenance::{Rewriting, Written},
     presence::Presence,
     reads::Reader,
-    rows,
-    schema::{ID, REVISION, USER_ID},
+    rows::{self, Key},
     shared,
 };
-use arrow_array::RecordBatchIterator;
 use arrow_schema::SchemaRef;
 use futures::FutureExt as _;
-use lancedb::expr::DfExpr;
-use palavra_domain::{EmbeddedMemory, Entity, Memory, MemoryId, StoreError, UserId};
+use palavra_domain::{EmbeddedMemory, Memory, MemoryRecord, MemoryState, StoreError, Timestamp, UserId};
 use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -32,16 +29,18 @@ pub(crate) type Done<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A write that waits its turn.
 pub(crate) enum Write {
     Insert { memories: Vec<EmbeddedMemory>, done: Done<()> },
-    Update { memory: Box<EmbeddedMemory>, done: Done<Option<Memory>> },
-    Delete { user: UserId, id: MemoryId, done: Done<bool> },
+    Change { user: UserId, memories: Vec<EmbeddedMemory>, done: Done<Option<Vec<Memory>>> },
+    Import { records: Vec<MemoryRecord>, done: Done<()> },
+    Delete { user: UserId, which: Deletion, now: Timestamp, done: Done<Deleted> },
     DeleteAll { user: UserId, done: Done<u64> },
 }
 
 impl Write {
     fn rows(&self) -> usize {
         match self {
-            Self::Insert { memories, .. } => memories.len(),
-            Self::Update { .. } | Self::Delete { .. } | Self::DeleteAll { .. } => 1,
+            Self::Insert { memories, .. } | Self::Change { memories, .. } => memories.len(),
+            Self::Import { records, .. } => records.len(),
+            Self::Delete { .. } | Self::DeleteAll { .. } => 1,
         }
     }
 }
@@ -78,13 +77,17 @@ impl Writer {
         for write in batch {
             match write {
                 Write::Insert { memories, done } => inserts.push((memories, done)),
-                Write::Update { memory, done } => {
+                Write::Change { user, memories, done } => {
                     self.insert(mem::take(&mut inserts)).await;
-                    answer(done, self.update(*memory).await);
+                    answer(done, self.change(user, &memories).await);
                 }
-                Write::Delete { user, id, done } => {
+                Write::Import { records, done } => {
                     self.insert(mem::take(&mut inserts)).await;
-                    answer(done, self.delete(user, id).await);
+                    answer(done, self.import(&records).await);
+                }
+                Write::Delete { user, which, now, done } => {
+                    self.insert(mem::take(&mut inserts)).await;
+                    answer(done, self.delete(user, which, now).await);
                 }
                 Write::DeleteAll { user, done } => {
                     self.insert(mem::take(&mut inserts)).await;
@@ -100,12 +103,15 @@ impl Writer {
             return;
         }
         let (memories, callers): (Vec<_>, Vec<_>) = inserts.into_iter().unzip();
-        let memories: Vec<EmbeddedMemory> = memories.into_iter().flatten().collect();
-        let users: HashSet<UserId> = memories.iter().map(|row| row.memory.user_id).collect();
-        match self.append(memories).await {
-            Ok(()) => {
+        let records: Vec<MemoryRecord> = memories.into_iter().flatten().map(MemoryRecord::Kept).collect();
+        let users: HashSet<UserId> = records.iter().map(|record| record.key().user).collect();
+        let active: HashSet<Key> = records.iter().filter(|record| is_active(record)).map(rows::key).collect();
+        match self.append(records).await {
+            Ok(added) => {
                 if let Some(presence) = &self.presence {
-                    presence.saved(users);
+                    // What was left as it is may have been deleted, or hold no more.
+                    presence.unsure(users);
+                    presence.saved(added.intersection(&active).map(|(user, _)| *user));
                 }
                 callers.into_iter().for_each(|done| answer(done, Ok(())));
             }
@@ -119,116 +125,90 @@ impl Writer {
         }
     }
 
-    /// Adds what is not there yet, in one commit.
-    async fn append(&self, memories: Vec<EmbeddedMemory>) -> Result<(), Failed> {
+    /// Adds what is not there yet, in one commit, and tells what that was.
+    async fn append(&self, records: Vec<MemoryRecord>) -> Result<HashSet<Key>, Failed> {
         let added = match self.shared {
-            None => self.append_alone(memories).await?,
+            None => self.append_alone(records).await?,
             Some(limit) => {
-                let once = shared::insert_once(&self.reader.table, &self.schema, memories);
+                let once = shared::insert_once(&self.reader.table, &self.schema, records);
                 let added = shared::bounded(limit, once).await.map_err(|_| Failed::Read(errors::too_slow()))?;
                 added.map_err(|error| Failed::Commit(Shared::new(error)))?
             }
         };
-        if added > 0 {
-            metrics::histogram!("palavra_memories_rows_per_commit").record(added as f64);
+        if !added.is_empty() {
+            metrics::histogram!("palavra_memories_rows_per_commit").record(added.len() as f64);
             self.tell(false);
         }
-        Ok(())
+        Ok(added)
     }
 
-    async fn append_alone(&self, memories: Vec<EmbeddedMemory>) -> Result<usize, Failed> {
-        let keys: Vec<(UserId, MemoryId)> = memories.iter().map(rows::key).collect();
+    async fn append_alone(&self, records: Vec<MemoryRecord>) -> Result<HashSet<Key>, Failed> {
+        let keys: Vec<Key> = records.iter().map(rows::key).collect();
         let mut seen = self.reader.existing(&keys).await.map_err(Failed::Read)?;
-        let new: Vec<EmbeddedMemory> = memories.into_iter().filter(|row| seen.insert(rows::key(row))).collect();
+        let new: Vec<MemoryRecord> = records.into_iter().filter(|record| seen.insert(rows::key(record))).collect();
         if new.is_empty() {
-            return Ok(0);
+            return Ok(HashSet::new());
         }
         let commit = async {
             let batch = rows::to_batch(&self.schema, &new)?;
             self.reader.table.add(batch).execute().await
         };
         commit.await.map_err(|error| Failed::Commit(Shared::new(error)))?;
-        Ok(new.len())
+        Ok(new.iter().map(rows::key).collect())
     }
 
-    /// Does what changes rows that are there: while nothing is merged, and on the newest version.
-    async fn change<T>(&self, change: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    fn changes(&self) -> Changes<'_> {
+        Changes { table: &self.reader.table, schema: &self.schema, shared: self.shared.is_some() }
+    }
+
+    /// Does what changes rows that are there: while nothing is merged.
+    async fn alone<T>(
+        &self,
+        change: impl Future<Output = Result<changes::Done<T>, StoreError>>,
+    ) -> Result<T, StoreError> {
         let _alone = self.rewriting.lock().await;
-        let Some(limit) = self.shared else { return change.await };
-        let fresh = async {
-            self.refresh().await?;
-            change.await
+        let done = match self.shared {
+            None => change.await?,
+            Some(limit) => shared::bounded(limit, change).await.map_err(|_| errors::too_slow())??,
         };
-        shared::bounded(limit, fresh).await.map_err(|_| errors::too_slow())?
-    }
-
-    /// Looks for what other processes wrote.
-    async fn refresh(&self) -> Result<(), StoreError> {
-        self.reader.table.checkout_latest().await.map_err(errors::failed)
-    }
-
-    async fn update(&self, row: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
-        self.change(self.replace(row)).await
-    }
-
-    async fn replace(&self, row: EmbeddedMemory) -> Result<Option<Memory>, StoreError> {
-        let (user, id, revision) = (row.memory.user_id, row.memory.id, row.memory.revision);
-        let Some(stored) = self.reader.find(user, id).await? else {
-            return Ok(None);
-        };
-        if stored.revision != revision {
-            return Err(StoreError::Stale(Entity::Memory));
+        if done.written {
+            self.tell(done.removed > 0);
         }
-        let memory = Memory {
-            revision: revision.saturating_add(1),
-            text: row.memory.text,
-            kind: row.memory.kind,
-            updated_at: row.memory.updated_at,
-            ..stored
-        };
-        let row = EmbeddedMemory { memory, vector: row.vector };
-        let batch = rows::to_batch(&self.schema, std::slice::from_ref(&row)).map_err(|e| errors::failed(e.into()))?;
-        // One commit that replaces the row if it still has that revision, also against another process.
-        let mut merge = self.reader.table.merge_insert(&[USER_ID, ID]);
-        merge.when_matched_update_all(Some(format!("target.{REVISION} = {revision}")));
-        let source = RecordBatchIterator::new([Ok(batch)], Arc::clone(&self.schema));
-        let merged = merge.execute(Box::new(source)).await.map_err(errors::failed)?;
-        if merged.num_updated_rows == 0 {
-            // Another process changed it, or deleted it.
-            self.refresh().await?;
-            let there = self.reader.find(user, id).await?.is_some();
-            return if there { Err(StoreError::Stale(Entity::Memory)) } else { Ok(None) };
-        }
-        self.tell(true);
-        Ok(Some(row.memory))
+        Ok(done.outcome)
     }
 
-    async fn delete(&self, user: UserId, id: MemoryId) -> Result<bool, StoreError> {
-        let outcome = self.change(self.remove(filters::one(user, id))).await;
+    async fn change(&self, user: UserId, memories: &[EmbeddedMemory]) -> Result<Option<Vec<Memory>>, StoreError> {
+        let outcome = self.alone(self.changes().change(user, memories)).await;
+        if let Some(presence) = &self.presence {
+            presence.unsure([user]);
+            let written = outcome.iter().flatten().flatten();
+            presence.saved(written.filter(|memory| memory.state == MemoryState::Active).map(|_| user));
+        }
+        outcome
+    }
+
+    async fn import(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
+        let outcome = self.alone(self.changes().import(records)).await;
+        if let Some(presence) = &self.presence {
+            presence.unsure(records.iter().map(|record| record.key().user));
+        }
+        outcome
+    }
+
+    async fn delete(&self, user: UserId, which: Deletion, now: Timestamp) -> Result<Deleted, StoreError> {
+        let outcome = self.alone(self.changes().delete(user, which, now)).await;
         if let Some(presence) = &self.presence {
             presence.unsure([user]);
         }
-        let deleted = outcome? > 0;
-        if deleted {
-            self.tell(true);
-        }
-        Ok(deleted)
+        outcome
     }
 
     async fn delete_all(&self, user: UserId) -> Result<u64, StoreError> {
-        let outcome = self.change(self.remove(filters::of_user(user))).await;
+        let outcome = self.alone(self.changes().erase(user)).await;
         if let Some(presence) = &self.presence {
             if outcome.is_ok() { presence.emptied(user) } else { presence.unsure([user]) }
         }
-        let deleted = outcome?;
-        if deleted > 0 {
-            self.tell(true);
-        }
-        Ok(deleted)
-    }
-
-    async fn remove(&self, which: DfExpr) -> Result<u64, StoreError> {
-        Ok(self.reader.table.delete(&which).await.map_err(errors::failed)?.num_deleted_rows)
+        outcome
     }
 
     fn tell(&self, removed: bool) {
@@ -237,6 +217,10 @@ impl Writer {
             written.removals += u64::from(removed);
         });
     }
+}
+
+fn is_active(record: &MemoryRecord) -> bool {
+    matches!(record, MemoryRecord::Kept(embedded) if embedded.memory.state == MemoryState::Active)
 }
 
 /// Takes what is queued, and what arrives within `wait`.

@@ -61,14 +61,14 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         #[cfg(feature = "postgres")]
         Relational::Postgres => Arc::new(postgres()?.users()),
         #[cfg(not(feature = "postgres"))]
-        Relational::Postgres => return Err(left_out("Postgres")),
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("users", "postgres", "sqlite")),
     };
     let sessions: Arc<dyn SessionStore> = match chosen.sessions {
         Relational::Sqlite => Arc::new(sqlite()?.sessions()),
         #[cfg(feature = "postgres")]
         Relational::Postgres => Arc::new(postgres()?.sessions()),
         #[cfg(not(feature = "postgres"))]
-        Relational::Postgres => return Err(left_out("Postgres")),
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("sessions", "postgres", "sqlite")),
     };
     let chats: Arc<dyn ChatArchive> = match chosen.chats {
         Documents::Sqlite => Arc::new(sqlite()?.chats()),
@@ -79,7 +79,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
             Arc::new(mongodb.chats())
         }
         #[cfg(not(feature = "mongodb"))]
-        Documents::MongoDb => return Err(left_out("MongoDB")),
+        Documents::MongoDb => anyhow::bail!(crate::settings::left_out("chats", "mongodb", "sqlite")),
     };
     let tables = match chosen.memories {
         Vectors::LanceDb => Arc::new(memory_tables(settings).await?),
@@ -100,15 +100,10 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
             )
         }
         #[cfg(not(feature = "redis"))]
-        Caching::Redis => return Err(left_out("Redis")),
+        Caching::Redis => anyhow::bail!(crate::settings::left_out("cache", "redis", "inmem")),
     };
     let chats_are_ours = chosen.chats == Documents::Sqlite;
     Ok(Stores { users, sessions, chats, memories, tables, cache, limiter, inspected, chats_are_ours, data })
-}
-
-#[cfg(not(all(feature = "postgres", feature = "mongodb", feature = "redis")))]
-fn left_out(store: &str) -> anyhow::Error {
-    anyhow::anyhow!("this binary was built without {store}")
 }
 
 async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {
@@ -189,6 +184,6 @@ pub(crate) async fn open_users(settings: &Settings, data: Option<&DataDir>) -> R
         #[cfg(feature = "postgres")]
         Relational::Postgres => Ok(Arc::new(open_postgres(settings).await?.users())),
         #[cfg(not(feature = "postgres"))]
-        Relational::Postgres => Err(left_out("Postgres")),
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("users", "postgres", "sqlite")),
     }
 }

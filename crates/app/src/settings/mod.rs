@@ -23,6 +23,10 @@ const EMBEDDED: &str = include_str!("../../../../config/embedded.toml");
 const POLYGLOT: &str = include_str!("../../../../config/polyglot.toml");
 /// What the names of variables begin with.
 pub(crate) const ENVIRONMENT: &str = "PALAVRA__";
+/// Examples of servers' addresses.
+const POSTGRES: &str = "postgres://palavra:PASSWORD@db:5432/palavra";
+const MONGODB: &str = "mongodb://palavra:PASSWORD@db:27017/?replicaSet=rs0";
+const REDIS: &str = "redis://:PASSWORD@cache:6379";
 /// Long enough for a store to answer late and a clock to differ.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
@@ -102,7 +106,7 @@ impl Settings {
                 name.to_uppercase()
             );
         }
-        self.check_embeddings()?;
+        self.check_embeddings(&built_with)?;
         for (name, value) in [
             ("memory.workers", memory.workers),
             ("memory.recall_limit", memory.recall_limit),
@@ -121,11 +125,11 @@ impl Settings {
             self.chat.lease >= SHORTEST_LEASE,
             "chat.lease must be at least {SHORTEST_LEASE:?}, or instances would take each other for dead"
         );
-        self.check_servers()
+        self.check_servers(built_with)
     }
 
     /// Whether whoever is to embed can be asked.
-    fn check_embeddings(&self) -> Result<()> {
+    fn check_embeddings(&self, built_with: impl Fn(&str) -> bool) -> Result<()> {
         let embeddings = &self.embeddings;
         match embeddings.provider {
             EmbeddingProvider::Server => ensure!(
@@ -135,7 +139,7 @@ impl Settings {
             ),
             EmbeddingProvider::Local => {
                 ensure!(
-                    cfg!(feature = "local"),
+                    built_with("local"),
                     "embeddings.provider is \"local\", but this binary was built without it: build it with \
                      `--features local`, or choose another provider"
                 );
@@ -150,51 +154,30 @@ impl Settings {
         Ok(())
     }
 
-    /// Whether each store that is chosen can be reached for.
-    fn check_servers(&self) -> Result<()> {
+    /// Whether each store that is chosen is in this build, and can be reached for.
+    fn check_servers(&self, built_with: impl Fn(&str) -> bool) -> Result<()> {
         let Stores { users, sessions, chats, cache, memories: Vectors::LanceDb } = &self.stores;
-        let postgres = *users == Relational::Postgres || *sessions == Relational::Postgres;
-        for (chosen, compiled, store, feature, url, example) in [
-            (
-                postgres,
-                cfg!(feature = "postgres"),
-                "Postgres",
-                "postgres",
-                &self.postgres.url,
-                "postgres://palavra:PASSWORD@db:5432/palavra",
-            ),
-            (
-                *chats == Documents::MongoDb,
-                cfg!(feature = "mongodb"),
-                "MongoDB",
-                "mongodb",
-                &self.mongodb.url,
-                "mongodb://palavra:PASSWORD@db:27017/?replicaSet=rs0",
-            ),
-            (
-                *cache == Caching::Redis,
-                cfg!(feature = "redis"),
-                "Redis",
-                "redis",
-                &self.redis.url,
-                "redis://:PASSWORD@cache:6379",
-            ),
+        for (chosen, setting, store, instead, url, example) in [
+            (*users == Relational::Postgres, "users", "postgres", "sqlite", &self.postgres.url, POSTGRES),
+            (*sessions == Relational::Postgres, "sessions", "postgres", "sqlite", &self.postgres.url, POSTGRES),
+            (*chats == Documents::MongoDb, "chats", "mongodb", "sqlite", &self.mongodb.url, MONGODB),
+            (*cache == Caching::Redis, "cache", "redis", "inmem", &self.redis.url, REDIS),
         ] {
             if !chosen {
                 continue;
             }
-            ensure!(
-                compiled,
-                "the settings under [stores] name {store}, but this binary was built without it: build it with \
-                 `--features {feature}`, or choose another store"
-            );
+            ensure!(built_with(store), left_out(setting, store, instead));
             ensure!(
                 !url.is_empty(),
-                "the settings under [stores] name {store}, but {feature}.url is empty: set PALAVRA__{}__URL, such as \
-                 {example}",
-                feature.to_uppercase()
+                "stores.{setting} = {store:?}, but {store}.url is empty: set PALAVRA__{}__URL, such as {example}",
+                store.to_uppercase()
             );
         }
+        ensure!(
+            built_with("s3") || !self.lancedb.uri.to_lowercase().starts_with("s3://"),
+            "lancedb.uri is on object storage, but this binary was built without the feature s3: rebuild it with \
+             `--features s3`, or name a folder (PALAVRA__LANCEDB__URI)"
+        );
         if self.profile == Profile::Polyglot {
             ensure!(
                 !self.lancedb.uri.is_empty(),
@@ -212,6 +195,27 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether a feature that can be left out of a build is in this one.
+fn built_with(feature: &str) -> bool {
+    match feature {
+        "postgres" => cfg!(feature = "postgres"),
+        "mongodb" => cfg!(feature = "mongodb"),
+        "redis" => cfg!(feature = "redis"),
+        "s3" => cfg!(feature = "s3"),
+        "local" => cfg!(feature = "local"),
+        _ => true,
+    }
+}
+
+/// What to do about a store that is chosen and not in this build.
+pub(crate) fn left_out(setting: &str, store: &str, instead: &str) -> String {
+    format!(
+        "stores.{setting} = {store:?}, but this binary was built without the feature {store}: rebuild it with \
+         `--features {store}`, or choose {instead:?} (PALAVRA__STORES__{})",
+        setting.to_uppercase()
+    )
 }
 
 #[cfg(test)]
@@ -242,6 +246,38 @@ mod tests {
             let error = figment.extract::<Settings>().err().unwrap().to_string();
             assert!(error.contains(named), "{error}");
         }
+    }
+
+    #[test]
+    fn a_store_that_the_build_lacks_is_named_with_what_to_do() {
+        for (setting, store, instead) in [
+            ("users", "postgres", "sqlite"),
+            ("sessions", "postgres", "sqlite"),
+            ("chats", "mongodb", "sqlite"),
+            ("cache", "redis", "inmem"),
+        ] {
+            let chosen = format!("[stores]\n{setting} = {store:?}\n[{store}]\nurl = \"{store}://127.0.0.1\"");
+            let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(&chosen));
+            let settings: Settings = figment.extract().unwrap();
+            let error = settings.check_servers(|feature| feature != store).unwrap_err().to_string();
+            for said in [
+                format!("stores.{setting} = {store:?}"),
+                format!("without the feature {store}"),
+                format!("`--features {store}`"),
+                format!("choose {instead:?} (PALAVRA__STORES__{})", setting.to_uppercase()),
+            ] {
+                assert!(error.contains(&said), "no {said:?} in: {error}");
+            }
+            settings.check_servers(|feature| feature == store).unwrap();
+        }
+        let figment =
+            Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[lancedb]\nuri = \"s3://bucket/path\""));
+        let settings: Settings = figment.extract().unwrap();
+        let error = settings.check_servers(|_| false).unwrap_err().to_string();
+        for said in ["lancedb.uri", "without the feature s3", "`--features s3`", "PALAVRA__LANCEDB__URI"] {
+            assert!(error.contains(said), "no {said:?} in: {error}");
+        }
+        settings.check_servers(|feature| feature == "s3").unwrap();
     }
 
     #[test]

@@ -280,6 +280,7 @@ pub(crate) struct CacheSettings {
 pub(crate) struct Log {
     pub(crate) level: String,
     pub(crate) format: LogFormat,
+    pub(crate) spans: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]

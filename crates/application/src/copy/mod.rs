@@ -17,7 +17,8 @@ use palavra_domain::{
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Moves users with their sealed keys, chats, turns with their jobs, totals, and memories. Sessions stay behind.
+/// Moves users with their sealed keys, chats, turns with their jobs, totals, and memories with their history and with what is
+/// left of deleted ones, which is not to be learnt again. Sessions stay behind.
 pub struct Copying {
     /// What is copied. Nothing else writes to it.
     pub source: Archives,

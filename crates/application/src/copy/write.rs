@@ -1,7 +1,7 @@
 //! Writing what the target lacks.
 
 use super::{CopiedPart, CopyError, CopyStep, Copying, Pair, Pairs, Watch, pairs::PAGE, progress, refused};
-use palavra_domain::{Chat, MemoryRecord, Timestamp, Turn};
+use palavra_domain::{Chat, MemoryRecord, Turn, User};
 
 impl Copying {
     pub(super) async fn copy_users(&self, part: &mut CopiedPart, watch: Watch<'_>) -> Result<(), CopyError> {
@@ -10,7 +10,7 @@ impl Copying {
             let user = match pair {
                 Pair::Source(user) => Some(user),
                 Pair::Both(user, there) if user == there => None,
-                Pair::Both(user, there) if user.revision > there.revision => Some(user),
+                Pair::Both(user, there) if version(&user) > version(&there) => Some(user),
                 Pair::Both(user, _) => {
                     part.newer.add(&user.id);
                     None
@@ -99,7 +99,7 @@ impl Copying {
             match pair {
                 Some(Pair::Source(memory)) => batch.push(memory),
                 Some(Pair::Both(memory, there)) if memory == there => watch(CopyStep::Done(1)),
-                Some(Pair::Both(memory, there)) if stamp(&memory) > stamp(&there) => batch.push(memory),
+                Some(Pair::Both(memory, there)) if is_later(&memory, &there) => batch.push(memory),
                 Some(Pair::Both(memory, _)) => part.newer.add(&memory.key().id),
                 Some(Pair::Target | Pair::Unreadable(_)) | None => {}
             }
@@ -116,10 +116,18 @@ impl Copying {
     }
 }
 
-/// When the record was last changed.
-fn stamp(record: &MemoryRecord) -> Timestamp {
-    match record {
-        MemoryRecord::Kept(embedded) => embedded.memory.updated_at,
-        MemoryRecord::Deleted(deleted) => deleted.deleted_at,
+/// How often a user was changed, and then what is remembered about them, which leaves the revision as it is.
+fn version(user: &User) -> (u32, u64) {
+    (user.revision, user.memory_version)
+}
+
+/// Whether a record is of a later state than the one that the target has. A deletion is the end of a memory: it takes the
+/// place of what was changed before it, and nothing takes its place but another one, made later elsewhere.
+fn is_later(record: &MemoryRecord, there: &MemoryRecord) -> bool {
+    match (record, there) {
+        (MemoryRecord::Kept(kept), MemoryRecord::Kept(there)) => kept.memory.revision > there.memory.revision,
+        (MemoryRecord::Deleted(deleted), MemoryRecord::Kept(there)) => deleted.deleted_at >= there.memory.updated_at,
+        (MemoryRecord::Kept(_), MemoryRecord::Deleted(_)) => false,
+        (MemoryRecord::Deleted(deleted), MemoryRecord::Deleted(there)) => deleted.deleted_at > there.deleted_at,
     }
 }

@@ -91,6 +91,7 @@ impl Answering {
         drop(tell_end.send(ended));
     }
 
+    #[tracing::instrument(name = "prompt.begin", level = "debug", skip_all)]
     async fn begin(&self, checked: &Checked) -> Result<Turn, SendPromptError> {
         let ids = &self.ports.ids;
         let target = match checked.chat {
@@ -137,6 +138,7 @@ impl Answering {
         }
     }
 
+    #[tracing::instrument(name = "prompt.catalogue", level = "debug", skip_all)]
     async fn model_info(&self, checked: &Checked) -> Option<ModelInfo> {
         match tokio::time::timeout(CATALOG_TIMEOUT, self.ports.catalog.find(&checked.model)).await {
             Ok(Ok(model)) => model,
@@ -152,6 +154,7 @@ impl Answering {
     }
 
     /// A page of the chat's complete turns. Without its history a prompt can still be answered.
+    #[tracing::instrument(name = "prompt.history", level = "debug", skip_all)]
     async fn history(&self, turn: &Turn, before: u32) -> Vec<Exchange> {
         if before <= 1 {
             return Vec::new();
@@ -165,6 +168,7 @@ impl Answering {
         }
     }
 
+    #[tracing::instrument(name = "prompt.model", level = "debug", skip_all)]
     async fn generate(
         &self,
         checked: &Checked,
@@ -250,6 +254,7 @@ impl Answering {
 
     /// Settles the turn. While the store is down it is tried again for some seconds; after that the answer is given as a
     /// failure, and housekeeping frees the chat when the lease is over.
+    #[tracing::instrument(name = "prompt.settle", level = "debug", skip_all)]
     async fn settle(&self, turn: Turn, progress: Progress, failure: Option<TurnFailure>) -> EndedTurn {
         let now = self.ports.clock.now();
         let status = if failure.is_some() { TurnStatus::Failed } else { TurnStatus::Complete };

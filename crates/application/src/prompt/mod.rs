@@ -21,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// A prompt as it comes in.
 #[derive(Clone, Debug)]
@@ -141,13 +142,15 @@ impl Prompts {
         if self.tasks.tracker.is_closed() {
             return Err(SendPromptError::ShuttingDown);
         }
-        let checked = self.check(user, request).await?;
+        let span = tracing::debug_span!("prompt");
+        let checked = self.check(user, request).instrument(span.clone()).await?;
         let (accepted, answer) = oneshot::channel();
         let task = Answering::new(Arc::clone(&self.ports), Arc::clone(&self.policy), self.remember.clone());
-        self.tasks.tracker.spawn_on(task.run(checked, accepted), &self.tasks.runtime);
+        self.tasks.tracker.spawn_on(task.run(checked, accepted).instrument(span), &self.tasks.runtime);
         answer.await.unwrap_or(Err(SendPromptError::ShuttingDown))
     }
 
+    #[tracing::instrument(name = "prompt.check", level = "debug", skip_all)]
     async fn check(&self, user: UserId, request: PromptRequest) -> Result<Checked, SendPromptError> {
         let prompt = Prompt::parse(request.prompt, self.policy.prompt_max_chars)?;
         let user = self.ports.users.find(user).await?.ok_or(SendPromptError::UnknownUser)?;

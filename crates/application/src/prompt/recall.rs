@@ -10,9 +10,11 @@ use palavra_domain::{
 };
 use std::error::Error;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 /// The user's memories that bear on the prompt, the best first. Fails open: no memory is better than no answer, and a prompt
 /// that cannot be embedded is looked for by its words alone.
+#[tracing::instrument(name = "prompt.recall", level = "debug", skip_all)]
 pub(super) async fn recall(
     ports: &Ports,
     policy: &Policy,
@@ -45,7 +47,8 @@ pub(super) async fn recall(
         return Vec::new();
     }
     let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
-    let vector = match timeout_at(deadline, space.embed_one(Some(key), text, EmbedAs::Query)).await {
+    let embedding = space.embed_one(Some(key), text, EmbedAs::Query).instrument(tracing::debug_span!("prompt.embed"));
+    let vector = match timeout_at(deadline, embedding).await {
         Ok(Ok(vector)) => Some(vector),
         Ok(Err(error)) => {
             failed("embedding", &error);

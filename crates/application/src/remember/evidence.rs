@@ -12,7 +12,7 @@ const SPAN_MAX_CHARS: usize = 400;
 pub(super) fn find(prompt: &str, own: &OwnWords, quote: &str) -> Option<Span> {
     let quote = quote.trim().trim_matches(['"', '“', '”', '«', '»', '\'', '…']).trim();
     let length = quote.chars().count();
-    if length < 2 || length > SPAN_MAX_CHARS {
+    if !(2..=SPAN_MAX_CHARS).contains(&length) {
         return None;
     }
     places(prompt, quote).into_iter().find(|place| own.contains(place.start, place.end)).and_then(|place| {

@@ -194,7 +194,12 @@ struct Content(Vec<BTreeSet<String>>);
 impl Content {
     fn of(text: &str) -> Self {
         let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’')).filter(|word| !denies(word));
-        Self(words.map(|word| terms(word).into_iter().collect()).filter(|terms: &BTreeSet<String>| !terms.is_empty()).collect())
+        Self(
+            words
+                .map(|word| terms(word).into_iter().collect())
+                .filter(|terms: &BTreeSet<String>| !terms.is_empty())
+                .collect(),
+        )
     }
 
     fn is_empty(&self) -> bool {

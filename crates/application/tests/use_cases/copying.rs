@@ -3,7 +3,8 @@
 use palavra_application::{Archives, CopyError, CopyReport, Copying};
 use palavra_contracts::samples::{at, begin_in, begin_new, complete, embedded, lease, title, usage, user};
 use palavra_domain::{
-    BeginOutcome, BeginTurn, Chat, EmbeddingSpace, JobOutcome, Settlement, Turn, TurnStatus, User, UserId,
+    BeginOutcome, BeginTurn, Chat, EmbeddedMemory, EmbeddingSpace, JobOutcome, Memory, MemoryRecord, Settlement, Turn,
+    TurnStatus, User, UserId,
     ports::{ChatArchive, ChatRepository, MemoryArchive, MemoryRepository, UserArchive, UserRepository},
 };
 use palavra_inmem::{InMemoryChatRepository, InMemoryMemoryRepository, InMemoryUserRepository, fakes::FixedClock};
@@ -160,6 +161,86 @@ async fn changes_are_copied_later_and_what_is_newer_stays() {
     assert_eq!(report.parts[1].newer.ids, [mine.id.to_string()]);
     assert_eq!(report.parts[1].others, 1);
     assert_eq!(target.everything().await, before);
+}
+
+/// All records of a side, by their keys.
+async fn records(side: &Side) -> Vec<MemoryRecord> {
+    let scanned = side.memories.scan(None, 10_000).await.unwrap().items;
+    scanned.into_iter().map(|record| record.unwrap()).collect()
+}
+
+async fn changed(side: &Side, user: UserId, memory: Memory) -> Memory {
+    let change = EmbeddedMemory { memory, vector: vec![0.0, 1.0, 0.0, 0.0] };
+    side.memories.change(user, vec![change]).await.unwrap().unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn history_and_what_is_left_of_deleted_memories_are_copied() {
+    let (source, target) = (Side::empty(), Side::empty());
+    let ana = user("ana");
+    source.users.insert(&ana).await.unwrap();
+    let rows = ["Mora em Recife", "Mora em Olinda", "Tem um gato", "Gosta de chá"];
+    let rows = rows.map(|text| embedded(ana.id, text, 4, 0.5));
+    source.memories.insert(rows.to_vec()).await.unwrap();
+    let [recife, olinda, cat, tea] = rows.map(|row| row.memory);
+    changed(&source, ana.id, recife.clone().superseded(olinda.id, at(5))).await;
+    changed(&source, ana.id, cat.retracted(at(6))).await;
+    assert!(source.memories.delete(ana.id, tea.id, at(7)).await.unwrap());
+    let report = copied(&source, &target).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(counts(&report)[3], ("memories", 4, 4, 0));
+    assert_eq!(records(&target).await, records(&source).await);
+    // What was deleted is not learnt again there.
+    let turn = tea.source.unwrap().turn;
+    assert!(target.memories.knows_turn(ana.id, turn).await.unwrap());
+    assert_eq!(target.memories.history(ana.id, olinda.id).await.unwrap().len(), 2);
+    // A deletion in the source is one in the target, with all that goes with it.
+    assert!(source.memories.delete(ana.id, olinda.id, at(8)).await.unwrap());
+    let report = copied(&source, &target).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(counts(&report)[3], ("memories", 4, 2, 0));
+    assert_eq!(records(&target).await, records(&source).await);
+    assert!(!target.memories.has_any(ana.id).await.unwrap());
+}
+
+#[tokio::test]
+async fn memories_that_are_newer_in_the_target_stay() {
+    let (source, target) = (Side::empty(), Side::empty());
+    let ana = user("ana");
+    source.users.insert(&ana).await.unwrap();
+    let rows = ["changed there", "deleted there", "changed later there", "deleted later there"];
+    let rows = rows.map(|text| embedded(ana.id, text, 4, 0.5));
+    source.memories.insert(rows.to_vec()).await.unwrap();
+    let [first, second, third, fourth] = rows.map(|row| row.memory);
+    assert!(copied(&source, &target).await.unwrap().is_complete());
+    // The target has a higher revision, or no longer the memory, while the source goes on with some.
+    changed(&target, ana.id, Memory { updated_at: at(10), ..first.clone() }).await;
+    assert!(target.memories.delete(ana.id, second.id, at(10)).await.unwrap());
+    changed(&source, ana.id, Memory { updated_at: at(20), ..second.clone() }).await;
+    assert!(source.memories.delete(ana.id, third.id, at(10)).await.unwrap());
+    changed(&target, ana.id, Memory { updated_at: at(20), ..third.clone() }).await;
+    assert!(source.memories.delete(ana.id, fourth.id, at(10)).await.unwrap());
+    assert!(target.memories.delete(ana.id, fourth.id, at(20)).await.unwrap());
+    let before = records(&target).await;
+    let report = copied(&source, &target).await.unwrap();
+    assert!(!report.is_complete());
+    assert_eq!(counts(&report)[3], ("memories", 4, 0, 4));
+    assert_eq!(report.parts[3].newer.ids, [first.id, second.id, third.id, fourth.id].map(|id| id.to_string()));
+    assert_eq!(records(&target).await, before);
+}
+
+#[tokio::test]
+async fn what_is_remembered_moves_a_user_along() {
+    let ((source, ana), target) = (full().await, Side::empty());
+    assert!(copied(&source, &target).await.unwrap().is_complete());
+    source.users.memories_changed(ana.id, Some(at(5))).await.unwrap().unwrap();
+    let report = copied(&source, &target).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(counts(&report)[0], ("users", 2, 1, 0));
+    assert_eq!(target.users.find(ana.id).await.unwrap(), source.users.find(ana.id).await.unwrap());
+    target.users.memories_changed(ana.id, None).await.unwrap().unwrap();
+    let report = copied(&source, &target).await.unwrap();
+    assert_eq!(counts(&report)[0], ("users", 2, 0, 1));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case<dyn MemoryRepository>> {
     cases![
         what_is_changed_together_is_there_together,
         a_change_replaces_and_counts_the_revision,
-        a_change_sets_everything_but_origin_and_creation,
+        a_change_leaves_where_a_memory_came_from,
         a_new_memory_gets_the_first_revision,
         a_new_memory_whose_id_is_there_is_left,
         changing_nothing_is_nothing,
@@ -82,15 +82,12 @@ async fn a_change_replaces_and_counts_the_revision(port: Memories) {
     }
 }
 
-async fn a_change_sets_everything_but_origin_and_creation(port: Memories) {
+async fn a_change_leaves_where_a_memory_came_from(port: Memories) {
     let user = user_id();
     let first = insert(&port, user, "first", 0.0).await;
-    let source =
-        MemorySource { chat: chat_id(), turn: turn_id(), span: Some(span("Moro em 東京 👩‍👩‍👧‍👦")) };
     let changed = Memory {
         text: text("changed"),
         kind: MemoryKind::Instruction,
-        source: Some(source),
         state: MemoryState::Superseded,
         valid_from: at(-77),
         valid_to: Some(at(1)),
@@ -98,15 +95,23 @@ async fn a_change_sets_everything_but_origin_and_creation(port: Memories) {
         updated_at: at(2),
         ..first.clone()
     };
-    let odd = Memory { origin: MemoryOrigin::User, created_at: Timestamp::MAX, ..changed.clone() };
-    let expected = Memory { revision: 2, ..changed };
+    let expected = Memory { revision: 2, ..changed.clone() };
+    let source =
+        MemorySource { chat: chat_id(), turn: turn_id(), span: Some(span("Moro em 東京 👩‍👩‍👧‍👦")) };
+    let odd = Memory { origin: MemoryOrigin::User, source: Some(source), created_at: Timestamp::MAX, ..changed };
     assert_eq!(change(&port, user, &[odd]).await.unwrap(), Some(vec![expected.clone()]));
     assert_eq!(stored(&port, &first).await.as_ref(), Some(&expected));
-    // And all of it back.
+    // And all of it back, as if it had come from nowhere.
     let back = Memory { source: None, revision: 2, ..first.clone() };
-    let expected = Memory { revision: 3, ..back.clone() };
+    let expected = Memory { revision: 3, ..first.clone() };
     assert_eq!(change(&port, user, &[back]).await.unwrap(), Some(vec![expected.clone()]));
     assert_eq!(all(&port, user).await, [expected]);
+    // What came from no turn stays so.
+    let by_hand = Memory { origin: MemoryOrigin::User, source: None, ..memory(user, "by hand") };
+    save(&port, std::slice::from_ref(&by_hand)).await;
+    let sourced = Memory { source: first.source, origin: MemoryOrigin::Extracted, ..by_hand.clone() };
+    change(&port, user, &[sourced]).await.unwrap().unwrap();
+    assert_eq!(stored(&port, &by_hand).await, Some(Memory { revision: 2, ..by_hand }));
 }
 
 async fn a_new_memory_gets_the_first_revision(port: Memories) {
@@ -132,7 +137,7 @@ async fn a_new_memory_whose_id_is_there_is_left(port: Memories) {
     let fresh = new(memory(user, "fresh"));
     let written = change(&port, user, &[again(there.id), fresh.clone(), again(gone.id)]).await.unwrap().unwrap();
     let fresh = Memory { revision: 1, ..fresh };
-    assert_eq!(written, [fresh.clone()]);
+    assert_eq!(written, std::slice::from_ref(&fresh));
     assert_eq!(stored(&port, &there).await.as_ref(), Some(&there));
     assert_eq!(stored(&port, &gone).await, None);
     assert_eq!(ids(&all(&port, user).await), ids([&there, &fresh]));
@@ -182,7 +187,7 @@ async fn one_old_revision_stops_all(port: Memories) {
     // What was read before another change is old, too.
     let (known, new) = known(&port).await;
     let [a, b, c] = known;
-    let changed = change(&port, new.user_id, &[b.clone()]).await.unwrap().unwrap();
+    let changed = change(&port, new.user_id, std::slice::from_ref(&b)).await.unwrap().unwrap();
     let late = [new.clone(), a.clone(), b];
     assert_form!(change(&port, new.user_id, &late).await, Err(StoreError::Stale(Entity::Memory)));
     untouched(&port, &[a, changed.into_iter().next().unwrap(), c], &new).await;

@@ -5,7 +5,7 @@ use crate::{
     harness::{Case, cases},
     samples::{at, memory, memory_id, user_id},
 };
-use palavra_domain::{Memory, MemoryId, Timestamp, UserId, ports::MemoryRepository};
+use palavra_domain::{Memory, MemoryId, UserId, ports::MemoryRepository};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -74,16 +74,16 @@ async fn history_branches_where_memories_were_merged(port: Memories) {
 async fn history_is_in_the_order_of_validity(port: Memories) {
     let user = user_id();
     let newest = memory(user, "newest");
-    let earlier = |valid: i64, created: i64| Memory {
-        valid_from: at(valid),
+    let earlier = |from: i64, to: i64, created: i64| Memory {
+        valid_from: at(from),
         created_at: at(created),
-        ..memory(user, "earlier").superseded(newest.id, at(99))
+        ..memory(user, "earlier").superseded(newest.id, at(to))
     };
-    // By validity, then by when they were saved, then by id.
-    let mut expected = vec![earlier(1, 90), earlier(2, 10), earlier(2, 20), earlier(2, 20), earlier(3, 0)];
-    // The newest may have been said first.
-    let newest = Memory { valid_from: Timestamp::from_millis(0), ..newest };
-    expected.insert(0, newest.clone());
+    // By when they began to hold, then by when they ceased to, then by when they were saved, then by id.
+    let first = [earlier(1, 99, 90), earlier(2, 50, 80), earlier(2, 60, 10), earlier(2, 60, 20), earlier(2, 60, 20)];
+    let newest = Memory { valid_from: at(2), ..newest };
+    // One that still holds comes after those that began with it.
+    let expected: Vec<Memory> = first.into_iter().chain([newest.clone(), earlier(3, 40, 0)]).collect();
     let mut shuffled = expected.clone();
     shuffled.rotate_left(3);
     shuffled.swap(0, 1);

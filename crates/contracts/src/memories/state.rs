@@ -86,7 +86,7 @@ async fn what_does_not_hold_is_history_only(port: Memories) {
     let [superseded, retracted] = inactive(user, "past");
     let holding = memory(user, "present");
     save(&port, &[superseded.clone(), holding.clone(), retracted.clone()]).await;
-    assert_eq!(all(&port, user).await, [holding.clone()]);
+    assert_eq!(all(&port, user).await, std::slice::from_ref(&holding));
     assert_eq!(texts(&port, user, 0.0, 10, -1.0).await, ["present"]);
     assert_eq!(port.embedded(user, 10).await.unwrap(), [towards_first(&port, holding.clone())]);
     assert_eq!(indexed(&port, user).await, [holding]);

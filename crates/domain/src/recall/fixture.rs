@@ -1,8 +1,8 @@
 //! Memories to test with.
 
 use crate::{
-    ChatId, EmbeddedMemory, Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryText, Timestamp, TurnId,
-    UserId,
+    ChatId, EmbeddedMemory, Memory, MemoryId, MemoryKind, MemoryOrigin, MemorySource, MemoryState, MemoryText,
+    Timestamp, TurnId, UserId,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The `number`-th memory of one user, made and last changed `days` before [`NOW`].
 pub(super) fn memory(number: u128, kind: MemoryKind, text: &str, days: u32) -> Memory {
     let at = NOW.minus(DAY * days);
-    let source = MemorySource { chat: ChatId::new(Uuid::from_u128(1)), turn: TurnId::new(Uuid::from_u128(number)) };
+    let (chat, turn) = (ChatId::new(Uuid::from_u128(1)), TurnId::new(Uuid::from_u128(number)));
     Memory {
         id: MemoryId::new(Uuid::from_u128(number)),
         user_id: UserId::new(Uuid::from_u128(1)),
@@ -21,7 +21,11 @@ pub(super) fn memory(number: u128, kind: MemoryKind, text: &str, days: u32) -> M
         text: MemoryText::parse(text).unwrap(),
         kind,
         origin: MemoryOrigin::Extracted,
-        source: Some(source),
+        source: Some(MemorySource { chat, turn, span: None }),
+        state: MemoryState::Active,
+        valid_from: at,
+        valid_to: None,
+        superseded_by: None,
         created_at: at,
         updated_at: at,
     }

@@ -194,12 +194,12 @@ async fn a_client_that_goes_away_loses_nothing() {
         let gate = Gate::new();
         server.model.script(Script::new().say("Um ").gate(&gate).say("dois"));
         if stream {
-            let mut response = open(&server, &ana, "", "Olá").await;
+            let mut response = open(&server, &ana, "", "Sou médica").await;
             let head = soon(response.chunk()).await.unwrap().unwrap();
             assert!(head.starts_with(b"event: turn\n"));
             soon(gate.reached()).await;
         } else {
-            let body = json!({"prompt": "Olá"});
+            let body = json!({"prompt": "Sou médica"});
             let request = tokio::spawn(server.request("POST", "/chat", &ana).json(&body).send());
             soon(gate.reached()).await;
             request.abort();

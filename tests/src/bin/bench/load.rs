@@ -1,19 +1,21 @@
-//! Users who send prompts one after the other.
+//! Connections that call the server, each one call after the other.
 
 use crate::report::millis;
 use anyhow::{Context, Result, ensure};
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use hdrhistogram::Histogram;
 use palavra_e2e::{Client, Palavra};
 use serde_json::{Value, json};
 use std::{
-    sync::Arc,
+    future::Future,
     time::{Duration, Instant},
 };
 
 /// A new chat begins after so many prompts.
 const TURNS_A_CHAT: usize = 20;
 const MEMORIES_A_USER: usize = 5;
+/// How long a connection waits after a call that failed, so that a server that refuses everything is not stormed.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
 const FACTS: [&str; 4] = [
     "Moro em Recife e gosto de café forte",
     "I work as a nurse and I like short answers",
@@ -33,31 +35,34 @@ pub(crate) fn prompt(n: usize) -> String {
     format!("{} ({word} {n})", texts[n / 10 % texts.len()])
 }
 
-/// Latencies, and how many calls failed.
+/// Latencies of the calls that succeeded, and how many failed.
 pub(crate) struct Figures {
     latencies: Histogram<u64>,
     errors: usize,
+    first_error: Option<String>,
     took: Duration,
 }
 
 impl Figures {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { latencies: Histogram::new(3)?, errors: 0, took: Duration::ZERO })
+        Ok(Self { latencies: Histogram::new(3)?, errors: 0, first_error: None, took: Duration::ZERO })
     }
 
-    pub(crate) fn record(&mut self, latency: Duration, succeeded: bool) -> Result<()> {
-        self.latencies.record(u64::try_from(latency.as_micros())?)?;
-        self.errors += usize::from(!succeeded);
+    pub(crate) fn record(&mut self, outcome: Result<Duration>) -> Result<()> {
+        match outcome {
+            Ok(latency) => self.latencies.record(u64::try_from(latency.as_micros())?)?,
+            Err(error) => {
+                self.errors += 1;
+                self.first_error.get_or_insert_with(|| format!("{error:#}"));
+            }
+        }
         Ok(())
     }
 
-    pub(crate) fn took(&mut self, span: Duration) {
-        self.took = span;
-    }
-
-    fn add(&mut self, other: &Self) -> Result<()> {
+    fn add(&mut self, other: Self) -> Result<()> {
         self.latencies.add(&other.latencies)?;
         self.errors += other.errors;
+        self.first_error = self.first_error.take().or(other.first_error);
         Ok(())
     }
 
@@ -65,12 +70,21 @@ impl Figures {
         self.errors
     }
 
+    /// Why the first call failed that did.
+    pub(crate) fn first_error(&self) -> Option<&str> {
+        self.first_error.as_deref()
+    }
+
     #[allow(clippy::cast_precision_loss, reason = "a rate to be shown")]
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.took.as_secs_f64()
     }
 
+    /// `–` when no call succeeded.
     pub(crate) fn percentile(&self, quantile: f64) -> String {
+        if self.latencies.is_empty() {
+            return "–".to_owned();
+        }
         millis(Duration::from_micros(self.latencies.value_at_quantile(quantile)))
     }
 
@@ -80,98 +94,147 @@ impl Figures {
     }
 }
 
-/// How prompts are sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Prompter {
-    /// Waits for the whole answer; everything is on.
-    Whole,
-    /// Streamed; the latency is that of the first part of the answer. Everything is on.
-    Streamed,
-    /// Waits for the whole answer, memory switched off: nothing is recalled or remembered.
-    WithoutMemory,
+/// One connection's work.
+pub(crate) trait Caller: Send + 'static {
+    /// Its `n`-th call: what counts as its latency.
+    fn call(&mut self, n: usize) -> impl Future<Output = Result<Duration>> + Send;
 }
 
-pub(crate) const PROMPTERS: [Prompter; 3] = [Prompter::Whole, Prompter::Streamed, Prompter::WithoutMemory];
+/// Has each connection call, one call after the other, for `span`. Calls that fail are counted and do not end it.
+pub(crate) async fn drive<C: Caller>(callers: Vec<C>, span: Duration) -> Result<Figures> {
+    let begun = Instant::now();
+    let calling = callers.into_iter().map(|mut caller| {
+        tokio::spawn(async move {
+            let mut figures = Figures::new()?;
+            for n in 0.. {
+                if begun.elapsed() >= span {
+                    break;
+                }
+                let outcome = caller.call(n).await;
+                let failed = outcome.is_err();
+                figures.record(outcome)?;
+                if failed {
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+            Ok::<_, anyhow::Error>(figures)
+        })
+    });
+    let mut all = Figures::new()?;
+    for figures in join_all(calling).await {
+        all.add(figures??)?;
+    }
+    all.took = begun.elapsed();
+    Ok(all)
+}
+
+/// How prompts are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The latency is that of the whole answer.
+    Whole,
+    /// The latency is that of the first part of the answer.
+    Streamed,
+}
+
+/// A user who sends prompts.
+pub(crate) struct Prompter {
+    user: Client,
+    way: Way,
+    chat: String,
+}
 
 impl Prompter {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Whole => "POST /chat",
-            Self::Streamed => "POST /chat, streamed, to the first delta",
-            Self::WithoutMemory => "POST /chat, memory off",
-        }
+    pub(crate) fn new(user: &Client, way: Way) -> Self {
+        Self { user: user.clone(), way, chat: String::new() }
     }
 
-    /// Switches the user's memory on or off.
-    pub(crate) async fn prepare(self, user: &Client) -> Result<()> {
-        let (status, _) = user.put("/user/profile", json!({"memory_enabled": self != Self::WithoutMemory})).await?;
-        ensure!(status == 200, "the profile was not changed");
-        Ok(())
-    }
-
-    /// Sends a prompt: the chat it went to, if it was answered, and the latency.
-    async fn send(self, user: &Client, body: Value) -> Result<(Option<String>, Duration)> {
+    async fn send(&mut self, body: Value) -> Result<Duration> {
         let sent = Instant::now();
-        if self != Self::Streamed {
-            let (status, answer) = user.post("/chat", body).await?;
-            let chat = (status == 200).then(|| answer["chat_id"].as_str().map(str::to_owned)).flatten();
-            return Ok((chat, sent.elapsed()));
+        if self.way == Way::Whole {
+            let (status, answer) = self.user.post("/chat", body).await?;
+            ensure!(status == 200, "POST /chat: {status} {answer}");
+            self.chat = answer["chat_id"].as_str().context("an answer without chat_id")?.to_owned();
+            return Ok(sent.elapsed());
         }
-        let Ok(mut stream) = user.stream(body).await else { return Ok((None, sent.elapsed())) };
+        let mut stream = self.user.stream(body).await?;
         let (mut chat, mut first) = (None, None);
         while let Some(event) = stream.next().await {
             let event = event?;
             match event.name.as_str() {
                 "turn" => chat = event.data["chat_id"].as_str().map(str::to_owned),
                 "delta" => first = first.or_else(|| Some(sent.elapsed())),
-                "error" => return Ok((None, sent.elapsed())),
+                "error" => anyhow::bail!("POST /chat, streamed: {}", event.data),
                 _ => {}
             }
         }
-        Ok((chat, first.context("a stream without a delta")?))
+        self.chat = chat.context("a stream without its chat")?;
+        first.context("a stream without a delta")
     }
 }
 
+impl Caller for Prompter {
+    async fn call(&mut self, n: usize) -> Result<Duration> {
+        let chat = std::mem::take(&mut self.chat);
+        let chat = if n.is_multiple_of(TURNS_A_CHAT) { String::new() } else { chat };
+        self.send(json!({"chat_id": chat, "prompt": prompt(n)})).await
+    }
+}
+
+/// A user who logs in again and again.
+pub(crate) struct Login {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Caller for Login {
+    async fn call(&mut self, _n: usize) -> Result<Duration> {
+        let sent = Instant::now();
+        self.client.login(&self.name, &format!("password of {}", self.name)).await?.expect(200)?;
+        Ok(sent.elapsed())
+    }
+}
+
+/// A user who reads one page.
+pub(crate) struct Reader {
+    pub(crate) user: Client,
+    pub(crate) path: String,
+}
+
+impl Caller for Reader {
+    async fn call(&mut self, _n: usize) -> Result<Duration> {
+        let sent = Instant::now();
+        let (status, answer) = self.user.get(&self.path).await?;
+        ensure!(status == 200, "GET {}: {status} {answer}", self.path);
+        Ok(sent.elapsed())
+    }
+}
+
+/// The name of the `n`-th user.
+pub(crate) fn name(n: usize) -> String {
+    format!("bench{n}")
+}
+
 /// Users with some memories each.
-pub(crate) async fn users(server: &Palavra, count: usize) -> Result<Vec<Arc<Client>>> {
+pub(crate) async fn users(server: &Palavra, count: usize) -> Result<Vec<Client>> {
     let mut users = Vec::new();
     for n in 0..count {
-        let client = server.user(&format!("bench{n}")).await?;
+        let client = server.user(&name(n)).await?;
         for memory in 0..MEMORIES_A_USER {
             let text = format!("{} ({memory})", FACTS[memory % FACTS.len()]);
-            ensure!(client.post("/memories", json!({"text": text})).await?.0 == 201, "a memory was not saved");
+            let (status, answer) = client.post("/memories", json!({"text": text})).await?;
+            ensure!(status == 201, "a memory was not saved: {status} {answer}");
         }
-        users.push(Arc::new(client));
+        users.push(client);
     }
     Ok(users)
 }
 
-/// Each user sends prompts one after the other for `span`.
-pub(crate) async fn converse(users: &[Arc<Client>], prompter: Prompter, span: Duration) -> Result<Figures> {
-    let begun = Instant::now();
-    let load = users.iter().map(|user| tokio::spawn(one(Arc::clone(user), prompter, span)));
-    let mut all = Figures::new()?;
-    for figures in futures::future::join_all(load).await {
-        all.add(&figures??)?;
+/// Switches the users' memory on or off.
+pub(crate) async fn remember(users: &[Client], on: bool) -> Result<()> {
+    for user in users {
+        let (status, answer) = user.put("/user/profile", json!({"memory_enabled": on})).await?;
+        ensure!(status == 200, "the profile was not changed: {status} {answer}");
     }
-    all.took(begun.elapsed());
-    Ok(all)
-}
-
-async fn one(user: Arc<Client>, prompter: Prompter, span: Duration) -> Result<Figures> {
-    let mut figures = Figures::new()?;
-    let mut chat = String::new();
-    let begun = Instant::now();
-    for n in 0.. {
-        if begun.elapsed() >= span {
-            break;
-        }
-        if n % TURNS_A_CHAT == 0 {
-            chat.clear();
-        }
-        let (answered, latency) = prompter.send(&user, json!({"chat_id": chat, "prompt": prompt(n)})).await?;
-        figures.record(latency, answered.is_some())?;
-        chat = answered.unwrap_or_default();
-    }
-    Ok(figures)
+    Ok(())
 }

@@ -21,7 +21,7 @@ async fn refused(options: Options, said: &[&str]) -> Result<()> {
 #[tokio::test]
 async fn settings_that_are_missing() -> Result<()> {
     let bare = Options::default().env("PALAVRA__PROFILE", "polyglot");
-    refused(bare, &["Postgres", "PALAVRA__POSTGRES__URL"]).await?;
+    refused(bare, &["stores.users = \"postgres\"", "PALAVRA__POSTGRES__URL"]).await?;
     let stores = Polyglot::fresh().await?;
     for (name, said) in [
         ("PALAVRA__POSTGRES__URL", "PALAVRA__POSTGRES__URL"),

@@ -1,8 +1,9 @@
 //! Processes of their own, for what only several of them can show: this test binary, started again.
 
+use super::update;
 use crate::options;
-use palavra_contracts::samples::{embedded, user_id};
-use palavra_domain::{EmbeddedMemory, MemoryId, StoreError, UserId, ports::MemoryRepository as _};
+use palavra_contracts::samples::{at, embedded, user_id};
+use palavra_domain::{EmbeddedMemory, Memory, MemoryId, StoreError, UserId, ports::MemoryRepository as _};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
 use std::{env, fs, path::Path, process::Stdio, time::Duration};
 use tokio::{io::AsyncReadExt as _, process::Command};
@@ -17,6 +18,8 @@ pub(crate) enum Work {
     Insert,
     /// Updates it from its first revision.
     Update,
+    /// Puts a new memory in its place, from its first revision, and writes down what it said before.
+    Supersede,
     /// For a user of its own: inserts and updates it, and deletes every other one, while files are merged all the time.
     Churn,
 }
@@ -91,15 +94,19 @@ async fn perform(task: &str) {
         row.memory.id = id;
         let ok = match work {
             "Insert" => repository.insert(vec![row]).await.map(|()| true).unwrap(),
-            "Update" => match repository.update(row).await {
-                Ok(Some(memory)) => memory.revision == 2,
-                Err(StoreError::Stale(_)) => false,
-                other => panic!("{other:?}"),
-            },
+            "Update" | "Supersede" => {
+                let changes = if work == "Update" { vec![row] } else { superseding(row) };
+                let count = changes.len();
+                match repository.change(user, changes).await {
+                    Ok(Some(written)) => written.len() == count && written[0].revision == 2,
+                    Err(StoreError::Stale(_)) => false,
+                    other => panic!("{other:?}"),
+                }
+            }
             "Churn" => {
                 repository.insert(vec![row.clone()]).await.unwrap();
-                assert_eq!(repository.update(row).await.unwrap().unwrap().revision, 2);
-                place % 2 == 0 || repository.delete(user, id).await.unwrap()
+                assert_eq!(update(&repository, row).await.unwrap().unwrap().revision, 2);
+                place % 2 == 0 || repository.delete(user, id, at(9)).await.unwrap()
             }
             other => panic!("{other}"),
         };
@@ -108,4 +115,13 @@ async fn perform(task: &str) {
         }
     }
     repository.close().await;
+}
+
+/// The memory with another in its place, which no other process makes, and what it said before.
+fn superseding(old: EmbeddedMemory) -> Vec<EmbeddedMemory> {
+    let EmbeddedMemory { memory, vector } = old;
+    let by = Memory { id: MemoryId::new(uuid::Uuid::new_v4()), revision: 0, ..memory.clone() };
+    let earlier = Memory { id: memory.id.earlier(1), revision: 0, ..memory.clone() }.superseded(memory.id, at(1));
+    let memories = [memory.superseded(by.id, at(2)), by, earlier];
+    memories.map(|memory| EmbeddedMemory { memory, vector: vector.clone() }).into()
 }

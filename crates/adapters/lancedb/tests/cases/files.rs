@@ -1,8 +1,8 @@
-use super::{eventually, files, on_disk, open, row, versions};
+use super::{eventually, files, on_disk, open, remembered, row, update, versions};
 use crate::options;
-use palavra_contracts::samples::user_id;
-use palavra_domain::ports::MemoryRepository as _;
-use palavra_lancedb::LanceDbOptions;
+use palavra_contracts::samples::{at, user_id};
+use palavra_domain::{EmbeddedMemory, ports::MemoryRepository as _};
+use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 pub(crate) async fn a_burst_is_committed_together() {
@@ -63,13 +63,48 @@ pub(crate) async fn what_was_deleted_leaves_the_disk() {
     assert!(on_disk(folder.path(), "canary-4711"));
     let mut changed = canary;
     changed.memory.text = palavra_domain::MemoryText::parse("changed-2323-secret-place").unwrap();
-    repository.update(changed).await.unwrap().unwrap();
+    update(&repository, changed).await.unwrap().unwrap();
     assert!(on_disk(folder.path(), "changed-2323"));
     assert_eq!(repository.delete_all(user).await.unwrap(), 1);
     let gone = || !on_disk(folder.path(), "canary-4711") && !on_disk(folder.path(), "changed-2323");
     eventually("the texts of a deleted user left the disk", gone).await;
     assert!(on_disk(folder.path(), "bystander-0815"));
     assert_eq!(repository.list(other, None, 100).await.unwrap().items.len(), 21);
+}
+
+pub(crate) async fn what_is_left_of_deleted_ones_tells_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(tidy(folder.path())).await;
+    let (user, other) = (user_id(), user_id());
+    let (memories, secrets) = remembered(user);
+    repository.insert(memories.clone()).await.unwrap();
+    repository.insert(vec![row(other, "bystander-0815-stays-here")]).await.unwrap();
+    // What it says now was said by a change, which has files of its own.
+    let newest = memories[0].clone();
+    let written = update(&repository, newest).await.unwrap().unwrap();
+    assert_eq!(repository.history(user, written.id).await.unwrap().len(), memories.len());
+    for secret in &secrets {
+        assert!(on_disk(folder.path(), secret), "{} was never there", String::from_utf8_lossy(secret));
+    }
+    assert!(repository.delete(user, written.id, at(9)).await.unwrap());
+    let gone = || !secrets.iter().any(|secret| on_disk(folder.path(), secret));
+    eventually("what a deleted memory and its history said left the disk", gone).await;
+    assert!(on_disk(folder.path(), "bystander-0815"));
+    // What is left is not what leaves the disk.
+    repository.close().await;
+    let again = open(tidy(folder.path())).await;
+    let left = again.deleted(user).await.unwrap();
+    assert_eq!(left.len(), memories.len());
+    assert!(left.iter().all(|left| memories.iter().any(|row| row.memory.text.hash() == left.text_hash)));
+    repository_knows(&again, &memories).await;
+    assert!(again.list(user, None, 10).await.unwrap().items.is_empty());
+}
+
+async fn repository_knows(repository: &LanceDbMemoryRepository, memories: &[EmbeddedMemory]) {
+    for EmbeddedMemory { memory, .. } in memories {
+        let turn = memory.source.as_ref().unwrap().turn;
+        assert!(repository.knows_turn(memory.user_id, turn).await.unwrap());
+    }
 }
 
 pub(crate) async fn what_was_replaced_leaves_the_disk() {
@@ -81,7 +116,7 @@ pub(crate) async fn what_was_replaced_leaves_the_disk() {
     repository.insert(others.chain([first.clone()]).collect()).await.unwrap();
     let mut changed = first;
     changed.memory.text = palavra_domain::MemoryText::parse("changed-2323").unwrap();
-    repository.update(changed).await.unwrap().unwrap();
+    update(&repository, changed).await.unwrap().unwrap();
     eventually("the old text left the disk", || !on_disk(folder.path(), "canary-4711")).await;
     assert!(on_disk(folder.path(), "changed-2323"));
 }
@@ -99,8 +134,8 @@ pub(crate) async fn tidying_goes_on_beside_updates_and_deletions() {
                 for index in 0..12 {
                     let (kept, gone) = (row(user, &format!("{index}")), row(user, "gone"));
                     repository.insert(vec![kept.clone(), gone.clone()]).await.unwrap();
-                    assert_eq!(repository.update(kept.clone()).await.unwrap().unwrap().revision, 2);
-                    assert!(repository.delete(user, gone.memory.id).await.unwrap());
+                    assert_eq!(update(&repository, kept.clone()).await.unwrap().unwrap().revision, 2);
+                    assert!(repository.delete(user, gone.memory.id, at(9)).await.unwrap());
                     assert_eq!(repository.find(user, gone.memory.id).await.unwrap(), None);
                     assert_eq!(repository.find(user, kept.memory.id).await.unwrap().unwrap().revision, 2);
                 }

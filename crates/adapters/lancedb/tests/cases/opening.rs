@@ -1,6 +1,6 @@
-use super::{fresh, open, row};
+use super::{fresh, open, row, update};
 use crate::options;
-use palavra_contracts::samples::user_id;
+use palavra_contracts::samples::{at, user_id};
 use palavra_domain::{EmbeddingSpace, StoreError, ports::MemoryRepository as _};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions, OpenError};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ pub(crate) async fn what_was_saved_is_there_after_reopening() {
     let user = user_id();
     let (kept, deleted) = (row(user, "kept"), row(user, "deleted"));
     repository.insert(vec![kept.clone(), deleted.clone()]).await.unwrap();
-    let kept = repository.update(kept).await.unwrap().unwrap();
-    assert!(repository.delete(user, deleted.memory.id).await.unwrap());
+    let kept = update(&repository, kept).await.unwrap().unwrap();
+    assert!(repository.delete(user, deleted.memory.id, at(9)).await.unwrap());
     // Not closed: as when the process is killed.
     drop(repository);
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-use super::{fresh, row};
+use super::{fresh, row, update};
 use palavra_contracts::samples::{TEXTS, at, embedded, user_id, vector};
 use palavra_domain::{EmbeddedMemory, StoreError, ports::MemoryRepository as _};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ pub(crate) async fn text_that_looks_like_a_query_is_only_text() {
         repository.insert(vec![saved.clone()]).await.unwrap();
         let read = repository.find(user, saved.memory.id).await.unwrap().unwrap();
         assert_eq!(read.text.as_str(), text);
-        let updated = repository.update(saved.clone()).await.unwrap().unwrap();
+        let updated = update(&repository, saved.clone()).await.unwrap().unwrap();
         assert_eq!(updated.text.as_str(), text);
         assert_eq!(repository.find(user, saved.memory.id).await.unwrap(), Some(updated));
-        assert!(repository.delete(user, saved.memory.id).await.unwrap());
+        assert!(repository.delete(user, saved.memory.id, at(9)).await.unwrap());
     }
     assert!(!repository.has_any(user).await.unwrap());
     assert_eq!(repository.list(bystander, None, 10).await.unwrap().items.len(), 1);
@@ -51,7 +51,7 @@ pub(crate) async fn vectors_without_numbers_are_refused() {
     for wrong in [f32::NAN, f32::INFINITY] {
         let odd = EmbeddedMemory { vector: vec![wrong, 0.0, 0.0, 0.0], ..row(user, "odd") };
         assert!(matches!(repository.insert(vec![odd.clone()]).await, Err(StoreError::Unexpected { .. })));
-        assert!(matches!(repository.update(odd.clone()).await, Err(StoreError::Unexpected { .. })));
+        assert!(matches!(update(&repository, odd.clone()).await, Err(StoreError::Unexpected { .. })));
         assert!(matches!(repository.search(user, &odd.vector, 1, -1.0).await, Err(StoreError::Unexpected { .. })));
     }
     assert!(matches!(repository.search(user, &[1.0], 1, -1.0).await, Err(StoreError::Unexpected { .. })));
@@ -72,7 +72,7 @@ pub(crate) async fn order_of_queued_writes_is_kept() {
         let first = repository.insert(vec![rows[0].clone()]);
         let erased = repository.delete_all(user);
         let second = repository.insert(vec![rows[1].clone(), rows[1].clone()]);
-        let deleted = repository.delete(user, rows[1].memory.id);
+        let deleted = repository.delete(user, rows[1].memory.id, at(9));
         let third = repository.insert(vec![rows[2].clone()]);
         let (first, erased, second, deleted, third) = tokio::join!(biased; first, erased, second, deleted, third);
         first.unwrap();

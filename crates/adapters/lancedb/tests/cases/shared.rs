@@ -1,10 +1,10 @@
 //! Several processes over one folder: as several repositories, and as processes.
 
-use super::{child, eventually, on_disk, open, row, versions};
+use super::{child, eventually, on_disk, open, remembered, row, update, versions};
 use crate::options;
-use palavra_contracts::samples::{memory_id, user_id};
+use palavra_contracts::samples::{at, memory_id, user_id};
 use palavra_domain::{
-    EmbeddedMemory, MemoryId, MemoryText, StoreError, UserId,
+    EmbeddedMemory, MemoryId, MemoryState, MemoryText, StoreError, UserId,
     ports::{MemoryArchive as _, MemoryRepository as _},
 };
 use palavra_lancedb::LanceDbOptions;
@@ -30,8 +30,8 @@ pub(crate) async fn two_processes_see_each_others_writes() {
         one.insert(vec![row.clone()]).await.unwrap();
         assert!(two.has_any(user).await.unwrap());
         assert_eq!(two.find(user, row.memory.id).await.unwrap(), Some(row.memory.clone()));
-        assert_eq!(two.update(row.clone()).await.unwrap().unwrap().revision, 2);
-        assert!(matches!(one.update(row).await, Err(StoreError::Stale(_))));
+        assert_eq!(update(&two, row.clone()).await.unwrap().unwrap().revision, 2);
+        assert!(matches!(update(&one, row).await, Err(StoreError::Stale(_))));
     }
     assert_eq!(two.delete_all(user).await.unwrap(), 8);
     assert!(!one.has_any(user).await.unwrap());
@@ -63,12 +63,12 @@ pub(crate) async fn a_writer_looks_before_it_changes_something() {
     let first = row(user, "first");
     one.insert(vec![first.clone()]).await.unwrap();
     two.insert(vec![row(user, "of two")]).await.unwrap();
-    let second = two.update(first.clone()).await.unwrap().unwrap();
-    assert!(matches!(one.update(first.clone()).await, Err(StoreError::Stale(_))));
+    let second = update(&two, first.clone()).await.unwrap().unwrap();
+    assert!(matches!(update(&one, first.clone()).await, Err(StoreError::Stale(_))));
     let third = EmbeddedMemory { memory: second, vector: first.vector.clone() };
-    assert_eq!(one.update(third.clone()).await.unwrap().unwrap().revision, 3);
-    assert!(two.delete(user, first.memory.id).await.unwrap());
-    assert_eq!(one.update(third).await.unwrap(), None);
+    assert_eq!(update(&one, third.clone()).await.unwrap().unwrap().revision, 3);
+    assert!(two.delete(user, first.memory.id, at(9)).await.unwrap());
+    assert_eq!(update(&one, third).await.unwrap(), None);
     one.insert(vec![row(user, "again")]).await.unwrap();
     assert_eq!(two.delete_all(user).await.unwrap(), 2);
 }
@@ -107,6 +107,48 @@ pub(crate) async fn of_two_processes_one_updates_from_a_revision() {
     let listed = watching.list(user, None, 100).await.unwrap().items;
     assert_eq!(listed.len(), ids.len());
     assert!(listed.iter().all(|memory| memory.revision == 2));
+}
+
+pub(crate) async fn what_two_processes_change_together_does_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let watching = open(shared(folder.path())).await;
+    let user = user_id();
+    let rows: Vec<EmbeddedMemory> = (0..12).map(|index| row(user, &format!("{index}"))).collect();
+    watching.insert(rows.clone()).await.unwrap();
+    let ids: Vec<MemoryId> = rows.iter().map(|row| row.memory.id).collect();
+    // Each replaces a memory by a new one, and writes down what it said before, under an id that all of them choose.
+    let told = child::race(folder.path(), child::Work::Supersede, user, &ids, 3).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for id in &ids {
+        let winners = told.iter().filter(|told| told.ok.contains(id)).count();
+        assert_eq!(winners, 1, "{winners} changes of {id} from one revision");
+        let old = watching.find(user, *id).await.unwrap().unwrap();
+        assert_eq!((old.revision, old.state), (2, MemoryState::Superseded));
+        let history = watching.history(user, old.superseded_by.unwrap()).await.unwrap();
+        assert_eq!(history.len(), 3, "{history:?}");
+    }
+    assert_eq!(watching.list(user, None, 100).await.unwrap().items.len(), ids.len());
+    assert_eq!(watching.past(user).await.unwrap().len(), 2 * ids.len());
+}
+
+pub(crate) async fn vectors_are_read_as_they_are_now() {
+    let folder = tempfile::tempdir().unwrap();
+    // Other reads never look.
+    let blind = LanceDbOptions { others_within: Duration::from_secs(3600), ..shared(folder.path()) };
+    let (one, two) = (open(blind.clone()).await, open(blind).await);
+    let user = user_id();
+    assert!(two.embedded(user, 10).await.unwrap().is_empty());
+    let mut row = row(user, "first");
+    one.insert(vec![row.clone()]).await.unwrap();
+    assert_eq!(two.embedded(user, 10).await.unwrap(), [row.clone()]);
+    row.memory = update(&one, row.clone()).await.unwrap().unwrap();
+    assert_eq!(two.embedded(user, 10).await.unwrap(), [row.clone()]);
+    assert_eq!(two.index(user, 1).await.unwrap().memories(), [row.memory.clone()]);
+    let retracted = EmbeddedMemory { memory: row.memory.clone().retracted(at(3)), ..row };
+    update(&one, retracted.clone()).await.unwrap().unwrap();
+    assert!(two.embedded(user, 10).await.unwrap().is_empty());
+    assert!(one.delete(user, retracted.memory.id, at(9)).await.unwrap());
+    assert!(two.embedded(user, 10).await.unwrap().is_empty());
 }
 
 pub(crate) async fn deletions_beside_merges_elsewhere_lose_and_bring_back_nothing() {
@@ -159,12 +201,21 @@ pub(crate) async fn what_was_deleted_leaves_a_shared_disk() {
     }
     let mut changed = canary;
     changed.memory.text = MemoryText::parse("changed-2323-secret-place").unwrap();
-    two.update(changed).await.unwrap().unwrap();
+    update(&two, changed).await.unwrap().unwrap();
     assert!(on_disk(folder.path(), "changed-2323"));
+    // Another user deletes a memory, with its history.
+    let third = user_id();
+    let (memories, secrets) = remembered(third);
+    two.insert(memories.clone()).await.unwrap();
+    assert!(secrets.iter().all(|secret| on_disk(folder.path(), secret)));
     let deleted = Instant::now();
+    assert!(two.delete(third, memories[0].memory.id, at(9)).await.unwrap());
     assert_eq!(one.delete_all(user).await.unwrap(), 1);
     let gone = || !on_disk(folder.path(), "canary-4711") && !on_disk(folder.path(), "changed-2323");
     eventually("the texts of a deleted user left the disk", gone).await;
+    let gone = || !secrets.iter().any(|secret| on_disk(folder.path(), secret));
+    eventually("what a deleted memory and its history said left the disk", gone).await;
+    assert_eq!(one.deleted(third).await.unwrap().len(), memories.len());
     assert!(deleted.elapsed() >= Duration::from_secs(16), "too early for the others: after {:?}", deleted.elapsed());
     assert!(on_disk(folder.path(), "bystander-0815"));
     assert_eq!(two.list(other, None, 100).await.unwrap().items.len(), 11);

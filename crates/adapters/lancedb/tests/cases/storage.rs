@@ -1,13 +1,13 @@
 //! Tables on object storage: any S3-compatible server that `TEST_S3_ENDPOINT` names, with the bucket `TEST_S3_BUCKET`, or one
 //! that is made. Keys come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or are anything.
 
-use super::{eventually_async, open, row};
+use super::{eventually_async, layouts, open, remembered, row, update};
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all};
 use object_store::{
     ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions,
     aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut},
 };
-use palavra_contracts::samples::user_id;
+use palavra_contracts::samples::{at, user_id};
 use palavra_domain::{EmbeddingSpace, MemoryText, StoreError, ports::MemoryRepository as _};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions, OpenError, S3Options};
 use std::{env, error::Error as _, sync::Arc, time::Duration};
@@ -142,7 +142,7 @@ pub(crate) async fn of_two_repositories_one_updates_from_a_revision() {
     for _ in 0..4 {
         let row = row(user, "first");
         one.insert(vec![row.clone()]).await.unwrap();
-        let (first, second) = tokio::join!(one.update(row.clone()), two.update(row.clone()));
+        let (first, second) = tokio::join!(update(&one, row.clone()), update(&two, row.clone()));
         let stale = |outcome: &Result<_, StoreError>| matches!(outcome, Err(StoreError::Stale(_)));
         assert!(first.is_ok() && stale(&second) || stale(&first) && second.is_ok(), "{first:?} and {second:?}");
         assert_eq!(one.find(user, row.memory.id).await.unwrap().unwrap().revision, 2);
@@ -150,7 +150,8 @@ pub(crate) async fn of_two_repositories_one_updates_from_a_revision() {
 }
 
 /// Whether any object of the table holds these bytes.
-async fn in_bucket(uri: &str, text: &str) -> bool {
+async fn in_bucket(uri: &str, sought: impl AsRef<[u8]>) -> bool {
+    let sought = sought.as_ref();
     let store = store().await;
     let prefix = uri.strip_prefix("s3://").unwrap().split_once('/').unwrap().1.to_owned();
     let objects: Vec<_> = store.list(Some(&prefix.into())).try_collect().await.unwrap();
@@ -160,7 +161,7 @@ async fn in_bucket(uri: &str, text: &str) -> bool {
         async move {
             let Ok(object) = store.get(&location).await else { return false };
             let bytes = object.bytes().await.unwrap();
-            bytes.windows(text.len()).any(|part| part == text.as_bytes())
+            bytes.windows(sought.len()).any(|part| part == sought)
         }
     };
     let found = futures::stream::iter(objects).map(|object| holds(object.location)).buffer_unordered(8);
@@ -182,13 +183,38 @@ pub(crate) async fn what_was_deleted_leaves_the_bucket() {
     repository.insert(vec![row(other, "another")]).await.unwrap();
     let mut changed = canary;
     changed.memory.text = MemoryText::parse("changed-2323-secret-place").unwrap();
-    repository.update(changed).await.unwrap().unwrap();
+    update(&repository, changed).await.unwrap().unwrap();
     assert!(in_bucket(&uri, "canary-4711").await);
+    // Another user deletes a memory, with its history.
+    let third = user_id();
+    let (memories, secrets) = remembered(third);
+    repository.insert(memories.clone()).await.unwrap();
+    for secret in &secrets {
+        assert!(in_bucket(&uri, secret).await, "{} was never there", String::from_utf8_lossy(secret));
+    }
+    assert!(repository.delete(third, memories[0].memory.id, at(9)).await.unwrap());
     assert_eq!(repository.delete_all(user).await.unwrap(), 1);
     let gone = || async { !in_bucket(&uri, "canary-4711").await && !in_bucket(&uri, "changed-2323").await };
     eventually_async("the texts of a deleted user left the bucket", gone).await;
+    for secret in &secrets {
+        let gone = || async { !in_bucket(&uri, secret).await };
+        eventually_async("what a deleted memory and its history said left the bucket", gone).await;
+    }
+    assert_eq!(repository.deleted(third).await.unwrap().len(), memories.len());
     assert!(in_bucket(&uri, "bystander-0815").await);
     assert_eq!(repository.list(other, None, 100).await.unwrap().items.len(), 2);
+}
+
+pub(crate) async fn a_bucket_of_the_first_layout_is_brought_to_the_present_one() {
+    let options = options("layouts").await;
+    let user = user_id();
+    let rows: Vec<_> = ["one", "two"].map(|text| row(user, text)).into();
+    layouts::first(&options, std::slice::from_ref(&rows)).await;
+    // Several start at once.
+    let opened = join_all((0..3).map(|_| open(options.clone()))).await;
+    for repository in opened {
+        layouts::holds(&repository, &rows).await;
+    }
 }
 
 pub(crate) async fn a_secret_is_not_printed() {
