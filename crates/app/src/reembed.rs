@@ -217,7 +217,8 @@ impl Place {
         };
         if working.is_some() {
             bar.set_message("waiting for late writes");
-            while self.ledger().await?.has_work() && working.as_ref().is_some_and(|working| !working.work.is_finished()) {
+            while self.ledger().await?.has_work() && working.as_ref().is_some_and(|working| !working.work.is_finished())
+            {
                 sleep(LOOK).await;
             }
         }

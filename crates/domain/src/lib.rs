@@ -39,7 +39,7 @@ pub use failure::{FailureCode, TurnFailure};
 pub use ids::{ChatId, InstanceId, MemoryId, SessionId, TurnId, UserId};
 pub use memory::{
     DeletedMemory, EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, MemoryRecord, MemorySource, MemoryState,
-    ScoredMemory, Span,
+    RecordStage, ScoredMemory, Span,
 };
 pub use money::Usd;
 pub use page::{MemoryCursor, MemoryKey, Page};

@@ -5,9 +5,7 @@ use crate::{
     settings::{Caching, Documents, Relational, Settings, Synchronous, Vectors},
 };
 use anyhow::{Context, Result};
-use palavra_domain::{
-    ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive},
-};
+use palavra_domain::ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive};
 use palavra_inmem::{MokaCache, TokenBuckets};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbMemoryTables, LanceDbOptions};
 use palavra_sqlite::{SqliteOptions, SqliteStore};
@@ -85,7 +83,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         Vectors::LanceDb => Arc::new(memory_tables(settings).await?),
     };
     let memories = tables.current().await?;
-    inspected.push(("lancedb", Arc::clone(&memories) as Arc<dyn Inspect>));
+    inspected.push(("lancedb", Arc::clone(&tables) as Arc<dyn Inspect>));
     let buckets: Arc<dyn RateLimiter> = Arc::new(TokenBuckets::new());
     let (cache, limiter): (Arc<dyn Cache>, Arc<dyn RateLimiter>) = match chosen.cache {
         Caching::InMem => (Arc::new(MokaCache::new(settings.cache.max_mib << 20)), buckets),

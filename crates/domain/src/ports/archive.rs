@@ -79,7 +79,10 @@ pub trait MemoryArchive: MemoryRepository {
     /// Removes records, as if they had never been there.
     async fn remove(&self, keys: Vec<MemoryKey>) -> Result<(), StoreError>;
 
-    /// All records of a user as of one moment, in no order that counts. Their vectors are left empty.
+    /// All records of a user as of one moment, in no order that counts, whoever wrote them. Their vectors are left empty.
+    ///
+    /// # Errors
+    /// `Corrupt` when one of them cannot be read.
     async fn records(&self, user: UserId) -> Result<Vec<MemoryRecord>, StoreError>;
 
     /// How many records there are.

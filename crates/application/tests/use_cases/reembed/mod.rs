@@ -203,7 +203,7 @@ async fn who_has_no_good_key_keeps_everything_and_is_counted() {
     assert_eq!(vectors().await, 0);
     let before = place.world.store().list(bia, None, 10).await.unwrap().items;
     place.anew.take_everything();
-    place.world.learn(bia, "moro em Natal", &[["add", "", "moro em Natal", "profile", "Mora em Natal"]]).await;
+    place.world.learn(bia, "sou médica", &[["add", "", "sou médica", "profile", "É médica"]]).await;
     assert_eq!(vectors().await, 4);
     let after = place.world.store().list(bia, None, 10).await.unwrap().items;
     let texts = |list: &[palavra_domain::Memory]| {
