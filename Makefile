@@ -43,9 +43,9 @@ bench: protoc ## Requests a second, latencies, memory, spans and files, with an 
 spans: protoc ## What one prompt spends its time on, as a timeline, with an optimised build
 	@$(MAKE) --no-print-directory bench BENCH="--only spans $(BENCH)"
 
-features: protoc ## Check the builds that leave stores out
+features: protoc ## Check the builds that leave stores, or embeddings in process, out
 	cargo check -p palavra-app --no-default-features
-	set -e; for feature in postgres mongodb redis s3; do \
+	set -e; for feature in postgres mongodb redis s3 local; do \
 	  echo "cargo check -p palavra-app --no-default-features --features $$feature"; \
 	  cargo check -p palavra-app --no-default-features --features $$feature; \
 	done

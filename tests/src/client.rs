@@ -11,6 +11,8 @@ use std::{
 
 /// How long an answer may take before a test has failed.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may be silent and be used again: less than the five seconds after which the server closes it.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ impl Client {
     }
 
     pub(crate) fn following(address: Arc<Mutex<String>>) -> Self {
-        let built = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+        let built = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(IDLE).build();
         Self { http: built.unwrap_or_default(), address, token: None, recorded: None }
     }
 

@@ -13,6 +13,8 @@ mod doctor;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod footprint;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod memory;

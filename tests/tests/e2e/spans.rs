@@ -2,19 +2,23 @@
 
 use crate::common::simulator;
 use anyhow::{Context, Result};
-use palavra_e2e::{Options, Palavra, key_of};
+use palavra_e2e::{Options, Palavra, key_of, wait_until};
 use palavra_openrouter_sim::Simulator;
 use serde_json::{Value, json};
 
 const PROMPT: &str = "canary-of-a-prompt about coffee";
 const MEMORY: &str = "canary-of-a-memory about coffee";
 
-/// The log after two prompts in one chat of a user who has a memory.
+/// The log after something was learnt of a user who has a memory, and then two prompts in one chat.
 async fn log(sim: &Simulator, options: Options) -> Result<String> {
     let options = options.env("PALAVRA__LOG__LEVEL", "info,palavra=debug").env("PALAVRA__LOG__FORMAT", "json");
     let mut server = Palavra::start_with(&sim.base_url(), options).await?;
     let ana = server.session("ana").await?;
     ana.post("/memories", &json!({"text": MEMORY})).await?.expect(201)?;
+    // Learning says so at debug: the log is never without a word at that level.
+    ana.ask("", "Moro em Recife.", "").await?;
+    ana.wait_for_memory("Recife").await?;
+    wait_until("an empty backlog", || async { Ok((server.backlog().await? == 0).then_some(())) }).await?;
     let first = ana.ask("", PROMPT, "").await?;
     ana.ask(&first.chat, PROMPT, "").await?;
     server.stop().await?;

@@ -106,7 +106,7 @@ impl Settings {
                 name.to_uppercase()
             );
         }
-        self.check_embeddings(&built_with)?;
+        self.check_embeddings(built_with)?;
         for (name, value) in [
             ("memory.workers", memory.workers),
             ("memory.recall_limit", memory.recall_limit),

@@ -4,6 +4,9 @@ use crate::load::Figures;
 use palavra_e2e::Palavra;
 use std::time::Duration;
 
+/// As much of an error is told.
+const NOTE_MAX_CHARS: usize = 300;
+
 /// Milliseconds with two decimals.
 pub(crate) fn millis(span: Duration) -> String {
     format!("{:.2} ms", span.as_secs_f64() * 1000.0)
@@ -36,7 +39,8 @@ impl Table {
             figures.errors()
         ));
         if let Some(error) = figures.first_error() {
-            self.note(&format!("{what}, {connections} connections: {} errors, the first: {error}", figures.errors()));
+            let first: String = error.chars().take(NOTE_MAX_CHARS).collect();
+            self.note(&format!("{what}, {connections} connections: {} errors, the first: {first}", figures.errors()));
         }
     }
 

@@ -10,7 +10,7 @@ use palavra_openrouter_sim::{Fault, FaultRule, SimOptions};
 use serde_json::{Value, json};
 use std::{collections::HashSet, time::Duration};
 
-const SCHEMA: &str = r#"{"type":"object","required":["memories"],"additionalProperties":false,"properties":{"memories":
+const SCHEMA: &str = r#"{"type":"object","required":["operations"],"additionalProperties":false,"properties":{"operations":
     {"type":"array","items":{"type":"object","required":["kind","text"],"properties":{"kind":{"type":"string"},"text":{"type":"string"}}}}}}"#;
 
 #[tokio::test]
@@ -83,10 +83,10 @@ async fn what_is_sent_is_what_the_reference_says() {
 #[tokio::test]
 async fn a_schema_is_demanded_of_the_provider() {
     let bench = bench();
-    let format = ResponseFormat::JsonSchema { name: "memories", schema: SCHEMA };
+    let format = ResponseFormat::JsonSchema { name: "operations", schema: SCHEMA };
     let request = CompletionRequest { format, ..prompt("sim/fast", "sou desenvolvedor de software") };
     let answer = bench.chat.complete(&key(KEY), &request).await.unwrap();
-    let expected = json!({"memories": [{"kind": "profile", "text": "É desenvolvedor de software"}]});
+    let expected = json!({"operations": [{"kind": "profile", "text": "É desenvolvedor de software"}]});
     assert_eq!(serde_json::from_str::<Value>(&answer.text).unwrap(), expected);
     let sent = bench.request().body;
     assert_eq!(sent["provider"], json!({"require_parameters": true}));
