@@ -304,7 +304,7 @@ fn report(table: &SpaceTable, built: Option<&BuildProgress>) -> String {
             );
         }
     }
-    told.push_str("\nbefore the next start, set for every instance (with the old settings it is refused):");
+    told.push_str("\nset for every instance, for its next start (until then the old settings are understood):");
     let mut set = |name: &str, value: &dyn std::fmt::Display| {
         let _ = write!(told, "\n  PALAVRA__{name}={value}");
     };

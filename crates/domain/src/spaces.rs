@@ -94,6 +94,8 @@ pub struct SpaceLedger {
     pub tables: u32,
     /// The table that is served from.
     pub current: SpaceTable,
+    /// The spaces of those whose place it took, which settings may still name.
+    pub before: Vec<EmbeddingSpace>,
     /// The one that is to take its place.
     pub target: Option<Target>,
     /// The one whose place it took, while some process may still write to it.
@@ -122,7 +124,22 @@ impl SpaceLedger {
     #[must_use]
     pub fn first(space: EmbeddingSpace) -> Self {
         let current = SpaceTable { name: FIRST.to_owned(), space, embedding: None };
-        Self { revision: 0, tables: 1, current, target: None, retired: None, superfluous: Vec::new(), lease: None }
+        Self {
+            revision: 0,
+            tables: 1,
+            current,
+            before: Vec::new(),
+            target: None,
+            retired: None,
+            superfluous: Vec::new(),
+            lease: None,
+        }
+    }
+
+    /// Whether settings that name this space mean the table that is served from: it is its own, or one whose place it took.
+    #[must_use]
+    pub fn is_meant_by(&self, space: &EmbeddingSpace) -> bool {
+        &self.current.space == space || self.before.contains(space)
     }
 
     /// All tables that somebody may use.
@@ -184,6 +201,8 @@ impl SpaceLedger {
         }
         let Some(target) = self.target.take() else { return false };
         let table = std::mem::replace(&mut self.current, target.table);
+        self.before.retain(|space| space != &table.space);
+        self.before.push(table.space.clone());
         self.retired = Some(Retired { table, since: now, built: target.progress });
         true
     }
@@ -237,6 +256,9 @@ mod tests {
         assert!(!ledger.release("memories_2") && ledger.release("memories") && !ledger.release("memories"));
         assert!(ledger.switch("memories_3", now));
         assert_eq!(ledger.superfluous, ["memories"]);
+        // Whatever the settings named meanwhile is still understood, and nothing else.
+        assert!([4, 8, 16].into_iter().all(|dimensions| ledger.is_meant_by(&space(dimensions))));
+        assert!(!ledger.is_meant_by(&space(32)));
     }
 
     #[test]

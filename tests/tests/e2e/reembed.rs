@@ -127,16 +127,21 @@ async fn whoever_looks_all_the_time_finds_it_each_time() -> Result<()> {
     assert_eq!((code, told.contains("already")), (Some(0), true), "{told}");
 
     server.stop().await?;
-    // With the settings from before it is refused, in words that say what to do.
-    let refused = Palavra::refused(&sim.base_url(), Options::default().data_dir(&data)).await?;
+    // A model that there never was is refused, in words that say what to do.
+    let unknown = Options::default().data_dir(&data).env("PALAVRA__EMBEDDINGS__DIMENSIONS", "64");
+    let refused = Palavra::refused(&sim.base_url(), unknown).await?;
     for said in [MODEL, DIMENSIONS, "palavra reembed"] {
         assert!(refused.message.contains(said), "no {said:?} in {}", refused.message);
     }
-    let server = Palavra::start_with(&sim.base_url(), renewed(&sim, &data)).await?;
-    let ana = server.client().sign_in("ana", "password of ana").await?;
-    finds(&ana).await?;
-    let all = ana.get("/memories/export").await?.expect(200)?;
-    assert_eq!(all["memories"].as_array().map(Vec::len), Some(MEMORIES + 1), "{all}");
+    // So that a crash is not the end, the settings from before are understood as well as those that were told.
+    for settings in [over(&sim, &data), renewed(&sim, &data)] {
+        let mut server = Palavra::start_with(&sim.base_url(), settings).await?;
+        let ana = server.client().sign_in("ana", "password of ana").await?;
+        finds(&ana).await?;
+        let all = ana.get("/memories/export").await?.expect(200)?;
+        assert_eq!(all["memories"].as_array().map(Vec::len), Some(MEMORIES + 1), "{all}");
+        server.stop().await?;
+    }
     Ok(())
 }
 

@@ -70,19 +70,21 @@ impl LanceDbMemoryTables {
         })
     }
 
-    /// Opens the table that is served from; the first one is made when there is none.
+    /// Opens the table that is served from; the first one is made when there is none. Its space is that of the options, or
+    /// took that one's place.
     ///
     /// # Errors
-    /// When its space is not that of the options, or it cannot be used.
-    pub async fn current(&self) -> Result<Arc<LanceDbMemoryRepository>, OpenError> {
+    /// When its space is another, or it cannot be used.
+    pub async fn current(&self) -> Result<(SpaceTable, Arc<LanceDbMemoryRepository>), OpenError> {
         let failed = |error: StoreError| OpenError::Failed { uri: self.options.uri.clone(), source: error.into() };
         let ledger = self.ledger().await.map_err(failed)?;
-        let table = ledger.unwrap_or_else(|| SpaceLedger::first(self.options.space.clone())).current;
-        if table.space != self.options.space {
-            let (stored, wanted) = (table.space, self.options.space.clone());
+        let ledger = ledger.unwrap_or_else(|| SpaceLedger::first(self.options.space.clone()));
+        if !ledger.is_meant_by(&self.options.space) {
+            let (stored, wanted) = (ledger.current.space, self.options.space.clone());
             return Err(OpenError::OtherSpace { uri: self.options.uri.clone(), stored, wanted });
         }
-        self.opened(&table).await
+        let open = self.opened(&ledger.current).await?;
+        Ok((ledger.current, open))
     }
 
     /// Closes all tables: see [`LanceDbMemoryRepository::close`].
@@ -259,7 +261,7 @@ impl MemoryTables for LanceDbMemoryTables {
 #[async_trait]
 impl Inspect for LanceDbMemoryTables {
     async fn inspect(&self) -> Result<Inspection, StoreError> {
-        let current = self.current().await.map_err(|error| StoreError::Unavailable { source: error.into() })?;
+        let (_, current) = self.current().await.map_err(|error| StoreError::Unavailable { source: error.into() })?;
         let mut inspection = current.inspect().await?;
         let ledger = self.ledger().await?;
         if let Some(Target { table, progress, problem }) = ledger.and_then(|ledger| ledger.target) {

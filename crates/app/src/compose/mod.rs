@@ -76,7 +76,7 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let stores = open_stores(settings).await?;
     let (jwt_keys, master_keys) = keys(&settings.security, stores.data.as_ref())?;
     let openrouter = openrouter(settings)?;
-    let Stores { users, sessions, chats, memories, tables, cache, limiter, chats_are_ours, data, inspected: _ } = stores;
+    let Stores { users, sessions, chats, memories, table, tables, cache, limiter, chats_are_ours, data, inspected: _ } = stores;
     let ttl = settings.cache.ttl;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
@@ -88,10 +88,11 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let users: Arc<dyn UserRepository> = Arc::new(users);
     let hot_bytes = settings.memory.hot_mib << 20;
     let hot = HotMemoryRepository::new(memories as Arc<dyn MemoryRepository>, Arc::clone(&users), hot_bytes);
+    let marks = marks(settings, &table);
     let spaces = Arc::new(Spaces::new(MemorySpace {
         memories: Arc::new(hot),
-        embedder: embedders.of_settings()?,
-        marks: marks(settings),
+        embedder: embedders.of_table(&table)?,
+        marks,
     }));
     let ports = Ports {
         users,
@@ -115,7 +116,7 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
         ids: Arc::clone(&ids),
     };
     let tasks = Tasks::here();
-    let policy = policy(settings, InstanceId::new(ids.next()))?;
+    let policy = policy(settings, marks.floor, InstanceId::new(ids.next()))?;
     let users = Accounts { stored, served: Arc::clone(&ports.users), vault: Arc::clone(&ports.vault) };
     let reembedding = Arc::new(reembedding(Arc::clone(&tables), users, embedders, policy.instance));
     let follower = Follower { reembedding, spaces, hot_bytes };
@@ -222,14 +223,22 @@ fn openrouter(settings: &Settings) -> Result<OpenRouterClient> {
     OpenRouterClient::new(config).context("correct the settings under [openrouter]")
 }
 
-/// What the settings say of the embedding model's cosines, or what is known of it.
-fn marks(settings: &Settings) -> Calibration {
+/// What the settings say of the cosines of a table, where it is the one that they name, or what else is known of them.
+fn marks(settings: &Settings, table: &SpaceTable) -> Calibration {
+    if table.space != settings.embeddings.space() {
+        tracing::warn!(
+            served = %table.space, settings = %settings.embeddings.space(),
+            "the settings name an embedding model whose place another has taken: set embeddings.* and memory.*_score to what \
+             `palavra reembed` told"
+        );
+        return Calibration::of_table(table);
+    }
     let known = Calibration::of(&settings.embeddings.model);
     let memory = &settings.memory;
     Calibration { floor: memory.min_score.or(known.floor), same: memory.same_score.or(known.same) }
 }
 
-fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
+fn policy(settings: &Settings, floor: f32, instance: InstanceId) -> Result<Policy> {
     let (chat, memory, security) = (&settings.chat, &settings.memory, &settings.security);
     let model = |name: &str, setting: &str| {
         ModelId::parse(setting).map_err(|_| anyhow::anyhow!("{name} must be a model's id, such as vendor/model"))
@@ -258,7 +267,7 @@ fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
         },
         memory: MemoryPolicy {
             extraction_model,
-            recall: Rules::new(marks(settings).floor, memory.recall_limit, memory.recall_tokens),
+            recall: Rules::new(floor, memory.recall_limit, memory.recall_tokens),
             recall_timeout: memory.recall_timeout,
             workers: memory.workers,
             job_timeout: memory.job_timeout,

@@ -5,7 +5,10 @@ use crate::{
     settings::{Caching, Documents, Relational, Settings, Synchronous, Vectors},
 };
 use anyhow::{Context, Result};
-use palavra_domain::ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive};
+use palavra_domain::{
+    SpaceTable,
+    ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive},
+};
 use palavra_inmem::{MokaCache, TokenBuckets};
 use palavra_lancedb::{LanceDbMemoryRepository, LanceDbMemoryTables, LanceDbOptions};
 use palavra_sqlite::{SqliteOptions, SqliteStore};
@@ -17,7 +20,9 @@ pub(crate) struct Stores {
     pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) chats: Arc<dyn ChatArchive>,
     pub(crate) memories: Arc<LanceDbMemoryRepository>,
-    /// What the memories are one table of.
+    /// Which table the memories are.
+    pub(crate) table: SpaceTable,
+    /// All tables of memories.
     pub(crate) tables: Arc<LanceDbMemoryTables>,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) limiter: Arc<dyn RateLimiter>,
@@ -82,7 +87,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
     let tables = match chosen.memories {
         Vectors::LanceDb => Arc::new(memory_tables(settings).await?),
     };
-    let memories = tables.current().await?;
+    let (table, memories) = tables.current().await?;
     inspected.push(("lancedb", Arc::clone(&tables) as Arc<dyn Inspect>));
     let buckets: Arc<dyn RateLimiter> = Arc::new(TokenBuckets::new());
     let (cache, limiter): (Arc<dyn Cache>, Arc<dyn RateLimiter>) = match chosen.cache {
@@ -101,7 +106,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         Caching::Redis => anyhow::bail!(crate::settings::left_out("cache", "redis", "inmem")),
     };
     let chats_are_ours = chosen.chats == Documents::Sqlite;
-    Ok(Stores { users, sessions, chats, memories, tables, cache, limiter, inspected, chats_are_ours, data })
+    Ok(Stores { users, sessions, chats, memories, table, tables, cache, limiter, inspected, chats_are_ours, data })
 }
 
 async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {

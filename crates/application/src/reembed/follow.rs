@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Calibration, MemorySpace, Spaces, decorators::HotMemoryRepository};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use palavra_domain::{Embedding, SpaceLedger, SpaceTable, UserId};
+use palavra_domain::{SpaceLedger, SpaceTable, UserId};
 use std::{error::Error, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
@@ -145,15 +145,10 @@ impl Follower {
     async fn space(&self, table: &SpaceTable) -> Result<MemorySpace, ReembedError> {
         let memories = self.reembedding.tables.open(table).await?;
         let users = Arc::clone(&self.reembedding.served);
-        let known = Calibration::of(&table.space.model);
-        let told = |mark: fn(&Embedding) -> Option<f32>| table.embedding.as_ref().and_then(mark);
         Ok(MemorySpace {
             memories: Arc::new(HotMemoryRepository::new(memories, users, self.hot_bytes)),
             embedder: self.reembedding.embedder(table).await?,
-            marks: Calibration {
-                floor: told(|embedding| embedding.min_score).unwrap_or(known.floor),
-                same: told(|embedding| embedding.same_score).unwrap_or(known.same),
-            },
+            marks: Calibration::of_table(table),
         })
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn processes_share_the_ledger() {
 pub(super) async fn a_ledger_is_written_while_another_writes_to_the_tables() {
     let folder = tempfile::tempdir().unwrap();
     let server = at(folder.path()).await;
-    let memories = server.current().await.unwrap();
+    let (_, memories) = server.current().await.unwrap();
     let user = user_id();
     for number in 0..30 {
         memories.insert(vec![row(user, &format!("memory {number}"))]).await.unwrap();
@@ -71,21 +71,27 @@ pub(super) async fn what_is_served_from_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let user = user_id();
     let before = at(folder.path()).await;
-    before.current().await.unwrap().insert(vec![row(user, "old")]).await.unwrap();
+    before.current().await.unwrap().1.insert(vec![row(user, "old")]).await.unwrap();
     let mut ledger = before.ledger().await.unwrap().unwrap();
     ask(&mut ledger);
     assert!(ledger.switch("memories_2", Timestamp::from_millis(1)));
     assert!(before.record(&ledger).await.unwrap());
     before.close_all().await;
 
-    // The settings from before are refused, those of the new table are not.
-    let refused = at(folder.path()).await.current().await.unwrap_err();
+    // Settings that name a space that it never had are refused; those from before mean the new table.
+    let named = |space| LanceDbMemoryTables::at(LanceDbOptions { space, ..options(folder.path()) });
+    let unknown = EmbeddingSpace { dimensions: 16, ..wanted() };
+    let refused = named(unknown).await.unwrap().current().await.map(|_| ()).unwrap_err();
     assert!(matches!(&refused, OpenError::OtherSpace { stored, .. } if *stored == wanted()), "{refused}");
     assert!(refused.to_string().contains("palavra reembed"), "{refused}");
-    let options = LanceDbOptions { space: wanted(), ..options(folder.path()) };
-    let after = LanceDbMemoryTables::at(options).await.unwrap();
-    let current = after.current().await.unwrap();
-    assert_eq!((current.space(), current.count().await.unwrap()), (&wanted(), 0));
+    for space in [options(folder.path()).space, wanted()] {
+        let after = named(space).await.unwrap();
+        let (table, current) = after.current().await.unwrap();
+        assert_eq!((table, current.space()), (ledger.current.clone(), &wanted()));
+        assert_eq!(current.count().await.unwrap(), 0);
+        after.close_all().await;
+    }
+    let after = named(wanted()).await.unwrap();
     let retired = after.open(&ledger.retired.unwrap().table).await.unwrap();
     assert_eq!(retired.records(user).await.unwrap().len(), 1);
     after.close_all().await;
