@@ -118,7 +118,8 @@ async fn whoever_looks_all_the_time_finds_it_each_time() -> Result<()> {
     // The other model embeds what is asked, too.
     let before = embedded(&sim).len();
     assert!(before >= MEMORIES, "{before}");
-    wait_until("questions in the new table", || async { Ok((embedded(&sim).len() > before + 20).then_some(())) }).await?;
+    wait_until("questions in the new table", || async { Ok((embedded(&sim).len() > before + 20).then_some(())) })
+        .await?;
     let added = ana.post("/memories", &json!({"text": "Gosta de açaí"})).await?.expect(201)?;
     assert_eq!(ana.memories().await?[0], added);
     let times = looking.end().await?;

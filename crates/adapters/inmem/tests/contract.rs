@@ -1,12 +1,13 @@
 //! Every contract suite, on what is in memory and on the fakes.
 
 use palavra_contracts::{
-    Fixture, Make, archive, cache, chats, feed, limits, make, memories, passwords, run, sessions, tables, tokens, users, vault,
+    Fixture, Make, archive, cache, chats, feed, limits, make, memories, passwords, run, sessions, tables, tokens,
+    users, vault,
 };
 use palavra_domain::EmbeddingSpace;
 use palavra_inmem::{
-    InMemoryChatRepository, InMemoryMemoryRepository, InMemoryMemoryTables, InMemorySessionStore, InMemoryUserRepository,
-    InProcessTurnFeed, MokaCache, TokenBuckets,
+    InMemoryChatRepository, InMemoryMemoryRepository, InMemoryMemoryTables, InMemorySessionStore,
+    InMemoryUserRepository, InProcessTurnFeed, MokaCache, TokenBuckets,
     fakes::{PlainHasher, PlainTokens, PlainVault},
 };
 use std::{process::ExitCode, sync::Arc};

@@ -13,12 +13,12 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use palavra_application::{
-    Application, Calibration, Follower, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, ReembedPace, ReembedState,
-    Reembedding, Spaces, Tasks,
+    Application, Calibration, Follower, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, ReembedPace,
+    ReembedState, Reembedding, Spaces, Tasks,
     decorators::{CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetryPolicy},
 };
 use palavra_domain::{
-    InstanceId, ModelId,
+    InstanceId, ModelId, SpaceTable,
     ports::{
         ChatRepository, Clock, IdSource, KeyVault, MemoryRepository, MemoryTables, Quota, UserArchive, UserRepository,
     },
@@ -76,7 +76,8 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let stores = open_stores(settings).await?;
     let (jwt_keys, master_keys) = keys(&settings.security, stores.data.as_ref())?;
     let openrouter = openrouter(settings)?;
-    let Stores { users, sessions, chats, memories, table, tables, cache, limiter, chats_are_ours, data, inspected: _ } = stores;
+    let Stores { users, sessions, chats, memories, table, tables, cache, limiter, chats_are_ours, data, inspected: _ } =
+        stores;
     let ttl = settings.cache.ttl;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
@@ -89,11 +90,8 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let hot_bytes = settings.memory.hot_mib << 20;
     let hot = HotMemoryRepository::new(memories as Arc<dyn MemoryRepository>, Arc::clone(&users), hot_bytes);
     let marks = marks(settings, &table);
-    let spaces = Arc::new(Spaces::new(MemorySpace {
-        memories: Arc::new(hot),
-        embedder: embedders.of_table(&table)?,
-        marks,
-    }));
+    let spaces =
+        Arc::new(Spaces::new(MemorySpace { memories: Arc::new(hot), embedder: embedders.of_table(&table)?, marks }));
     let ports = Ports {
         users,
         sessions: Arc::new(CachedSessionStore::new(sessions, cache, ttl)),
@@ -101,7 +99,10 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
         spaces: Arc::clone(&spaces),
         limiter,
         feed: Arc::new(InProcessTurnFeed::new()),
-        model: Arc::new(RetriedChatModel::new(Arc::new(OpenRouterChatModel::new(openrouter.clone())), RetryPolicy::default())),
+        model: Arc::new(RetriedChatModel::new(
+            Arc::new(OpenRouterChatModel::new(openrouter.clone())),
+            RetryPolicy::default(),
+        )),
         catalog: Arc::new(OpenRouterCatalog::new(openrouter.clone())),
         inspector: Arc::new(OpenRouterKeyInspector::new(openrouter)),
         vault,

@@ -68,8 +68,11 @@ impl Reembedding {
                 if self.tables.remove(name).await? {
                     tracing::info!(table = %name, "removed a table of memories that nobody needs any more");
                 }
-                let is_other = |other: &String| other != name;
-                self.change(|ledger| Some(ledger.superfluous.retain(is_other))).await?;
+                let removed = self.change(|ledger| {
+                    ledger.superfluous.retain(|other| other != name);
+                    Some(())
+                });
+                removed.await?;
             } else if let Some(retired) = &ledger.retired {
                 self.look_after(retired, &ledger.current).await?;
             } else if let Some(target) = &ledger.target {
@@ -146,7 +149,8 @@ impl Reembedding {
             }
             if let Some(failure) = failure {
                 tracing::warn!(
-                    error = &failure as &dyn Error, failures,
+                    error = &failure as &dyn Error,
+                    failures,
                     "memories could not be embedded anew; it will be tried again"
                 );
                 pauses.pause().await;

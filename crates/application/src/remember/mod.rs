@@ -19,8 +19,8 @@ pub use gate::Gate;
 
 use extract::{ExtractError, Operation};
 use palavra_domain::{
-    ApiKey, EmbedAs, EmbeddedMemory, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User, UserId,
-    VaultError,
+    ApiKey, EmbedAs, EmbeddedMemory, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User,
+    UserId, VaultError,
 };
 use reconcile::{Reconciling, Step};
 use std::{error::Error, sync::Arc, time::Duration};
@@ -265,7 +265,8 @@ async fn complete(
     }
     let texts: Vec<String> = blank.iter().map(|embedded| embedded.memory.text.as_str().to_owned()).collect();
     let vectors = space.embed(Some(key), &texts, EmbedAs::Passage).await.map_err(RememberError::Embed)?;
-    let changes = blank.iter().zip(vectors).map(|(embedded, vector)| EmbeddedMemory { memory: embedded.memory.clone(), vector });
+    let changes =
+        blank.iter().zip(vectors).map(|(embedded, vector)| EmbeddedMemory { memory: embedded.memory.clone(), vector });
     let changes: Vec<EmbeddedMemory> = changes.collect();
     let stored = space.memories.change(user, changes.clone()).await?.ok_or(RememberError::Moved)?;
     for ((blank, memory), EmbeddedMemory { vector, .. }) in blank.into_iter().zip(stored).zip(changes) {
