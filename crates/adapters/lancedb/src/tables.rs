@@ -4,12 +4,18 @@
 use crate::{
     LanceDbMemoryRepository, LanceDbOptions, OpenError, errors,
     maintenance::{self, Unnamed},
-    open, schema,
+    open,
+    s3::Place,
+    schema,
 };
 use arrow_array::{Array as _, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::{FutureExt as _, TryStreamExt as _};
+use lance::{
+    dataset::{CommitBuilder, InsertBuilder, WriteMode, WriteParams},
+    io::{ObjectStoreParams, StorageOptionsAccessor},
+};
 use lancedb::{
     Connection, Error, Table,
     query::{ExecutableQuery as _, QueryBase as _, Select},
@@ -141,9 +147,29 @@ impl LanceDbMemoryTables {
 
     /// Makes the ledger's table with this row in it. `false` when somebody else was quicker.
     async fn begin(&self, row: RecordBatch) -> lancedb::Result<bool> {
-        let Err(error) = self.connection.create_table(LEDGER, row).execute().await else { return Ok(true) };
+        let Err(error) = self.create(row).await else { return Ok(true) };
         // Whatever it is called: when there is one now, it is not ours.
-        if self.ledger_table().await?.is_some() { Ok(false) } else { Err(error) }
+        if self.ledger_table().await?.is_some() { Ok(false) } else { Err(error.into()) }
+    }
+
+    /// Not as LanceDB makes a table: of two at once, the second would take the place of the first.
+    async fn create(&self, row: RecordBatch) -> lance::Result<()> {
+        let uri = format!("{}/{LEDGER}.lance", self.options.uri.trim_end_matches('/'));
+        let mut store = ObjectStoreParams::default();
+        if Place::of(&uri) == Place::S3 {
+            let named = self.options.s3.named().into_iter().collect();
+            store.storage_options_accessor = Some(Arc::new(StorageOptionsAccessor::with_static_options(named)));
+        }
+        let params = WriteParams {
+            mode: WriteMode::Create,
+            store_params: Some(store.clone()),
+            auto_cleanup: None,
+            ..WriteParams::default()
+        };
+        let made = InsertBuilder::new(uri.as_str()).with_params(&params).execute_uncommitted(vec![row]).await?;
+        // Without retries it becomes the first version, or none.
+        CommitBuilder::new(uri.as_str()).with_store_params(store).with_max_retries(0).execute(made).await?;
+        Ok(())
     }
 
     async fn replace(&self, row: RecordBatch, revision: i64) -> lancedb::Result<bool> {
