@@ -21,13 +21,13 @@ use lancedb::{
     query::{ExecutableQuery as _, QueryBase as _, Select},
 };
 use palavra_domain::{
-    Entity, SpaceLedger, SpaceTable, StoreError, Target,
+    EmbeddingSpace, Entity, SpaceLedger, SpaceTable, StoreError, Target,
     ports::{Check, Inspect, Inspection, MemoryArchive, MemoryTables},
 };
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -56,6 +56,8 @@ pub struct LanceDbMemoryTables {
     connection: Connection,
     opened: Mutex<HashMap<String, Arc<LanceDbMemoryRepository>>>,
     ledger: Mutex<Option<Table>>,
+    /// What the first table is of, while there is no ledger: that never changes.
+    first: OnceLock<EmbeddingSpace>,
     recorded: AtomicU32,
 }
 
@@ -72,6 +74,7 @@ impl LanceDbMemoryTables {
             connection,
             opened: Mutex::default(),
             ledger: Mutex::default(),
+            first: OnceLock::new(),
             recorded: AtomicU32::new(0),
         })
     }
@@ -226,6 +229,9 @@ impl MemoryTables for LanceDbMemoryTables {
                 .map_err(|error| unreadable(format!("the ledger of memories is not ours: {error}")))?;
             return Ok(Some(SpaceLedger { revision: revision.unsigned_abs(), ..ledger }));
         }
+        if let Some(space) = self.first.get() {
+            return Ok(Some(SpaceLedger::first(space.clone())));
+        }
         let first = schema::TABLE;
         let stored = self.bounded(async {
             match opened(self.connection.open_table(first).execute().await)? {
@@ -236,7 +242,7 @@ impl MemoryTables for LanceDbMemoryTables {
         let Some(stored) = stored.await? else { return Ok(None) };
         let space =
             schema::stored_space(&stored).map_err(|reason| unreadable(format!("the table {first}: {reason}")))?;
-        Ok(Some(SpaceLedger::first(space)))
+        Ok(Some(SpaceLedger::first(self.first.get_or_init(|| space).clone())))
     }
 
     #[tracing::instrument(name = "db.record", level = "debug", skip_all)]
@@ -274,8 +280,11 @@ impl MemoryTables for LanceDbMemoryTables {
     async fn remove(&self, table: &str) -> Result<bool, StoreError> {
         self.close(table).await;
         self.bounded(async {
+            // Object storage does not tell. What is left of one whose removal was cut off goes in any case.
+            let opened = self.connection.open_table(table).execute().await;
+            let was_there = !matches!(opened, Err(Error::TableNotFound { .. }));
             match self.connection.drop_table(table, &[]).await {
-                Ok(()) => Ok(true),
+                Ok(()) => Ok(was_there),
                 Err(Error::TableNotFound { .. }) => Ok(false),
                 Err(error) => Err(error),
             }
