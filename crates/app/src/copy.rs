@@ -39,7 +39,7 @@ pub(crate) async fn copy(from: &Path, to: &Path) -> Result<bool> {
     );
 
     let source_is_locked = source.chats_are_ours;
-    let (from_memories, to_memories) = (Arc::clone(&source.memories), Arc::clone(&target.memories));
+    let (from_memories, to_memories) = (Arc::clone(&source.tables), Arc::clone(&target.tables));
     let copying = Copying {
         source: archives(&source),
         target: archives(&target),
@@ -50,8 +50,8 @@ pub(crate) async fn copy(from: &Path, to: &Path) -> Result<bool> {
     let bar = ProgressBar::new(0);
     let copied = copying.run(&|step| show(&bar, step)).await;
     bar.finish_and_clear();
-    from_memories.close().await;
-    to_memories.close().await;
+    from_memories.close_all().await;
+    to_memories.close_all().await;
     let report = copied?;
     println!("{}", words(&report, share_memories));
     Ok(report.is_complete())

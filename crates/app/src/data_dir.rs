@@ -30,6 +30,16 @@ pub(crate) struct Secrets {
 impl DataDir {
     /// Makes the folder if it is not there, for its owner only, and locks it.
     pub(crate) fn lock(path: &Path) -> Result<Self> {
+        Self::lock_if_free(path)?.ok_or_else(|| {
+            anyhow!(
+                "another palavra process uses the data folder {}: stop it, or name another folder with PALAVRA__DATA_DIR",
+                path.display()
+            )
+        })
+    }
+
+    /// The same; `None` when another process has locked it.
+    pub(crate) fn lock_if_free(path: &Path) -> Result<Option<Self>> {
         let told = path.display();
         if !path.exists() {
             fs::create_dir_all(path).with_context(|| format!("cannot make the data folder {told} (data_dir)"))?;
@@ -44,10 +54,8 @@ impl DataDir {
             .open(path.join("palavra.lock"))
             .with_context(|| format!("cannot write in the data folder {told} (data_dir)"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) }),
-            Err(TryLockError::WouldBlock) => Err(anyhow!(
-                "another palavra process uses the data folder {told}: stop it, or name another folder with PALAVRA__DATA_DIR"
-            )),
+            Ok(()) => Ok(Some(Self { path: path.to_owned(), _lock: Arc::new(lock) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock the data folder {told}"))
             }

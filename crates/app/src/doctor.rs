@@ -15,16 +15,16 @@ use std::{fmt::Write as _, sync::Arc};
 #[allow(clippy::print_stdout, reason = "the report is what whoever asks waits for")]
 pub(crate) async fn doctor(settings: Settings, repair: bool, json: bool) -> Result<bool> {
     telemetry::log(&settings.log)?;
-    let Stores { users, chats, memories, inspected, data: _data, .. } = open_stores(&settings).await?;
+    let Stores { users, chats, memories, tables, inspected, data: _data, .. } = open_stores(&settings).await?;
     let doctor = Doctor {
         users,
         chats,
-        memories: Arc::clone(&memories) as Arc<dyn MemoryArchive>,
+        memories: memories as Arc<dyn MemoryArchive>,
         stores: inspected,
         clock: Arc::new(SystemClock),
     };
     let report = doctor.examine(repair).await.context("a store failed while it was examined; run it again")?;
-    memories.close().await;
+    tables.close_all().await;
     if json {
         println!("{}", serde_json::to_string_pretty(&report).context("the report cannot be written")?);
     } else {

@@ -8,6 +8,7 @@ mod data_dir;
 mod doctor;
 mod environment;
 mod readiness;
+mod reembed;
 mod serve;
 mod settings;
 mod telemetry;
@@ -59,6 +60,10 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+    /// Change the embedding model: embed all memories anew beside those that are served, switch, and remove the old ones. A
+    /// running server does it and goes on serving; where none runs, it is done here. Run it again to watch, or to go on with
+    /// what was cut off.
+    Reembed(reembed::Wanted),
 }
 
 #[tokio::main]
@@ -88,5 +93,6 @@ async fn run(arguments: Arguments) -> Result<bool> {
         Command::Serve => serve::serve(settings()?).await.map(|()| true),
         Command::Doctor { repair, json } => doctor::doctor(settings()?, repair, json).await,
         Command::Copy { from, to } => copy::copy(&from, &to).await,
+        Command::Reembed(wanted) => reembed::reembed(settings()?, wanted).await,
     }
 }

@@ -17,12 +17,13 @@ pub(crate) struct Stores(pub(crate) Arc<Ports>);
 #[async_trait]
 impl Readiness for Stores {
     async fn check(&self) -> Vec<StoreHealth> {
+        let memories = Arc::clone(&self.0.spaces.current().memories);
         let (ports, nobody) = (&self.0, UserId::new(Uuid::nil()));
         let checks = [
             health("users", ports.users.find(nobody).map(done).boxed()),
             health("sessions", ports.sessions.find(nobody, SessionId::new(Uuid::nil())).map(done).boxed()),
             health("chats", ports.chats.find_chat(nobody, ChatId::new(Uuid::nil())).map(done).boxed()),
-            health("memories", ports.memories.list(nobody, None, 1).map(done).boxed()),
+            health("memories", memories.list(nobody, None, 1).map(done).boxed()),
         ];
         futures::future::join_all(checks).await
     }

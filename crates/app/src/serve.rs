@@ -21,7 +21,10 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(settings: Settings) -> Result<()> {
     telemetry::log(&settings.log)?;
     let prometheus = telemetry::count()?;
-    let Composed { app, tasks, ids, memories, ports, chats_are_ours, _data } = compose(&settings).await?;
+    let Composed { app, tasks, ids, tables, ports, follower, chats_are_ours, _data } = compose(&settings).await?;
+    if settings.memories_are_in_the_data_folder() {
+        follower.reembedding.take_over().await.context("cannot take over from the process before")?;
+    }
     if chats_are_ours {
         app.housekeeping.take_over().await.context("cannot take over from the process before")?;
     }
@@ -54,6 +57,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let remember = app.remember.clone();
     let remembering = tokio::spawn(async move { remember.run().await });
     let housekeeping = tokio::spawn(async move { app.housekeeping.run().await });
+    let following = tokio::spawn(async move { follower.run().await });
     let upkeep = tokio::spawn(async move {
         loop {
             tokio::time::sleep(METRICS_UPKEEP).await;
@@ -74,10 +78,10 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     if tokio::time::timeout(settings.http.shutdown_timeout, finish).await.is_err() {
         tracing::warn!("some answers were not finished in time; they become interrupted at the next start");
     }
-    for task in [&remembering, &housekeeping, &upkeep] {
+    for task in [&remembering, &housekeeping, &following, &upkeep] {
         task.abort();
     }
     serving.abort();
-    memories.close().await;
+    tables.close_all().await;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What cosine similarities mean: each embedding model has its own scale.
 
+use palavra_domain::{Embedding, SpaceTable};
+
 /// Where the scale of an embedding model has its marks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
@@ -28,6 +30,17 @@ impl Calibration {
     pub fn of(model: &str) -> Self {
         let model = model.to_lowercase();
         MODELS.iter().find(|(name, _)| model.contains(name)).map_or(Self::UNKNOWN, |(_, marks)| *marks)
+    }
+
+    /// The marks of a table: as whoever asked for it told, else those of its model.
+    #[must_use]
+    pub fn of_table(table: &SpaceTable) -> Self {
+        let known = Self::of(&table.space.model);
+        let told = |mark: fn(&Embedding) -> Option<f32>| table.embedding.as_ref().and_then(mark);
+        Self {
+            floor: told(|embedding| embedding.min_score).unwrap_or(known.floor),
+            same: told(|embedding| embedding.same_score).unwrap_or(known.same),
+        }
     }
 }
 

@@ -82,7 +82,10 @@ impl Chats {
         let deleted = self.ports.chats.delete_chat(user, chat).await?;
         let forgotten = match learnt {
             Learnt::Stays => 0,
-            Learnt::IsForgotten => self.ports.memories.delete_from_chat(user, chat, self.ports.clock.now()).await?,
+            Learnt::IsForgotten => {
+                let space = self.ports.spaces.writing(user).await;
+                space.memories.delete_from_chat(user, chat, self.ports.clock.now()).await?
+            }
         };
         if deleted || forgotten > 0 { Ok(()) } else { Err(ChatError::NotFound) }
     }

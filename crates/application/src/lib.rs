@@ -15,7 +15,9 @@ mod login_limit;
 mod memories;
 mod policy;
 mod prompt;
+mod reembed;
 mod remember;
+mod spaces;
 
 pub use accounts::{AccountError, Accounts, PasswordChange, ProfileChange, Registration};
 pub use auth::{Auth, AuthError, LoginError, Tokens};
@@ -27,7 +29,11 @@ pub use housekeeping::Housekeeping;
 pub use memories::{Export, Memories, MemoryError};
 pub use policy::{LoginPolicy, MemoryPolicy, Policy, Ports};
 pub use prompt::{Accepted, EndedTurn, PromptRequest, Prompts, SendPromptError, Tasks};
+pub use reembed::{
+    Follower, OpenEmbedder, ReembedPace, ReembedState, Reembedding, ask as ask_to_reembed, cancel as cancel_reembedding,
+};
 pub use remember::{Gate, Remember};
+pub use spaces::{MemorySpace, Spaces};
 
 use palavra_domain::ports::ModelCatalog;
 use std::sync::Arc;

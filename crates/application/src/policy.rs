@@ -1,10 +1,11 @@
 //! What the use cases are given: the ports, and what the deployment decided.
 
+use crate::Spaces;
 use palavra_domain::{
     InstanceId, ModelId,
     ports::{
-        ApiKeyInspector, ChatModel, ChatRepository, Clock, Embedder, IdSource, KeyVault, MemoryRepository,
-        ModelCatalog, PasswordHasher, Quota, RateLimiter, SessionStore, TokenIssuer, TurnFeed, UserRepository,
+        ApiKeyInspector, ChatModel, ChatRepository, Clock, IdSource, KeyVault, ModelCatalog, PasswordHasher, Quota,
+        RateLimiter, SessionStore, TokenIssuer, TurnFeed, UserRepository,
     },
     recall::Rules,
 };
@@ -17,12 +18,11 @@ pub struct Ports {
     pub users: Arc<dyn UserRepository>,
     pub sessions: Arc<dyn SessionStore>,
     pub chats: Arc<dyn ChatRepository>,
-    pub memories: Arc<dyn MemoryRepository>,
+    pub spaces: Arc<Spaces>,
     pub limiter: Arc<dyn RateLimiter>,
     pub feed: Arc<dyn TurnFeed>,
     pub model: Arc<dyn ChatModel>,
     pub catalog: Arc<dyn ModelCatalog>,
-    pub embedder: Arc<dyn Embedder>,
     pub inspector: Arc<dyn ApiKeyInspector>,
     pub vault: Arc<dyn KeyVault>,
     pub hasher: Arc<dyn PasswordHasher>,
@@ -74,10 +74,8 @@ pub struct LoginPolicy {
 pub struct MemoryPolicy {
     /// The model that extracts; the turn's own when `None`.
     pub extraction_model: Option<ModelId>,
-    /// How memories are chosen for a prompt.
+    /// How memories are chosen for a prompt; the floor is the one of the space that they are in.
     pub recall: Rules,
-    /// The cosine similarity from which on two memories that share words may say the same in part.
-    pub same_score: f32,
     /// How long recall may take before a prompt goes without.
     pub recall_timeout: Duration,
     /// How many prompts are remembered from at once.

@@ -32,6 +32,7 @@ pub mod samples;
 mod servers;
 pub mod sessions;
 mod support;
+pub mod tables;
 pub mod tokens;
 pub mod users;
 pub mod vault;

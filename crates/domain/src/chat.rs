@@ -37,7 +37,7 @@ pub struct ActiveTurn {
 }
 
 /// A claim of one process on a piece of work. When it ends without being renewed, the process is taken for dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Whose claim.
     pub owner: InstanceId,

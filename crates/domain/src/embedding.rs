@@ -1,6 +1,7 @@
 //! Embeddings.
 
 use crate::Usage;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Which side of a search a text is on. Some models (E5) embed the two differently.
@@ -13,7 +14,7 @@ pub enum EmbedAs {
 }
 
 /// What makes vectors comparable: only those of one space are.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EmbeddingSpace {
     /// The embedding model.
     pub model: String,

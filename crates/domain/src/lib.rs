@@ -20,6 +20,7 @@ pub mod ports;
 pub mod recall;
 mod secret;
 mod session;
+mod spaces;
 mod text;
 mod time;
 mod usage;
@@ -38,12 +39,13 @@ pub use failure::{FailureCode, TurnFailure};
 pub use ids::{ChatId, InstanceId, MemoryId, SessionId, TurnId, UserId};
 pub use memory::{
     DeletedMemory, EmbeddedMemory, Memory, MemoryKind, MemoryOrigin, MemoryRecord, MemorySource, MemoryState,
-    ScoredMemory, Span,
+    RecordStage, ScoredMemory, Span,
 };
 pub use money::Usd;
 pub use page::{MemoryCursor, MemoryKey, Page};
 pub use secret::{ApiKey, Password, PasswordHash, RefreshHash, RefreshToken, SealedKey};
 pub use session::{Claims, RotateOutcome, Session};
+pub use spaces::{Asked, BuildProgress, EmbeddedBy, Embedding, Retired, SpaceLedger, SpaceTable, Target};
 pub use text::{ChatTitle, DisplayName, InvalidValue, MemoryText, ModelId, Prompt, TextHash, Username};
 pub use time::Timestamp;
 pub use usage::Usage;

@@ -229,6 +229,30 @@ impl MemoryRecord {
             Self::Deleted(deleted) => MemoryKey { user: deleted.user_id, id: deleted.id },
         }
     }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> RecordStage {
+        match self {
+            Self::Kept(EmbeddedMemory { memory, .. }) => RecordStage::Kept(memory.revision, memory.updated_at),
+            Self::Deleted(_) => RecordStage::Deleted,
+        }
+    }
+
+    /// Whether this is a later state of what `other`, under the same key elsewhere, is a state of.
+    #[must_use]
+    pub fn supersedes(&self, other: &Self) -> bool {
+        self.stage() > other.stage()
+    }
+}
+
+/// How far a record has come, of which there are several states in several places: the greater is the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordStage {
+    /// Kept: more revisions are later, whatever the clocks said, then the later change.
+    Kept(u32, Timestamp),
+    /// Deleted: nothing comes after that.
+    Deleted,
 }
 
 impl From<EmbeddedMemory> for MemoryRecord {

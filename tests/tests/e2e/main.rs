@@ -23,6 +23,8 @@ mod needles;
 #[cfg(test)]
 mod polyglot;
 #[cfg(test)]
+mod reembed;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod secrets;

@@ -15,6 +15,7 @@ mod limits;
 mod locked;
 mod memories;
 mod sessions;
+mod tables;
 mod users;
 
 pub use cache::MokaCache;
@@ -23,4 +24,5 @@ pub use feed::InProcessTurnFeed;
 pub use limits::TokenBuckets;
 pub use memories::InMemoryMemoryRepository;
 pub use sessions::InMemorySessionStore;
+pub use tables::InMemoryMemoryTables;
 pub use users::InMemoryUserRepository;

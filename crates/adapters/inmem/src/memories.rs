@@ -35,6 +35,13 @@ impl InMemoryMemoryRepository {
         let message = format!("a vector of {} dimensions does not belong to {}", vector.len(), self.space);
         Err(StoreError::Unexpected { source: message.into() })
     }
+
+    fn check_all(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
+        records.iter().try_for_each(|record| match record {
+            MemoryRecord::Kept(embedded) => self.check(&embedded.vector),
+            MemoryRecord::Deleted(_) => Ok(()),
+        })
+    }
 }
 
 /// A user's records, by id.
@@ -270,12 +277,40 @@ impl MemoryArchive for InMemoryMemoryRepository {
     }
 
     async fn import(&self, imported: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        for record in &imported {
-            if let MemoryRecord::Kept(embedded) = record {
-                self.check(&embedded.vector)?;
-            }
-        }
+        self.check_all(&imported)?;
         locked(&self.records).extend(imported.into_iter().map(|record| (record.key(), record)));
         Ok(())
+    }
+
+    async fn merge(&self, merged: Vec<MemoryRecord>) -> Result<(), StoreError> {
+        self.check_all(&merged)?;
+        let mut records = locked(&self.records);
+        for record in merged {
+            if records.get(&record.key()).is_none_or(|there| record.supersedes(there)) {
+                records.insert(record.key(), record);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, keys: Vec<MemoryKey>) -> Result<(), StoreError> {
+        let mut records = locked(&self.records);
+        keys.iter().for_each(|key| drop(records.remove(key)));
+        Ok(())
+    }
+
+    async fn records(&self, user: UserId) -> Result<Vec<MemoryRecord>, StoreError> {
+        let records = locked(&self.records);
+        let without_vector = |record: &MemoryRecord| match record {
+            MemoryRecord::Kept(EmbeddedMemory { memory, .. }) => {
+                EmbeddedMemory { memory: memory.clone(), vector: Vec::new() }.into()
+            }
+            MemoryRecord::Deleted(_) => record.clone(),
+        };
+        Ok(own(&records, user).map(without_vector).collect())
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        Ok(locked(&self.records).len() as u64)
     }
 }

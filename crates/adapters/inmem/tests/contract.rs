@@ -1,12 +1,13 @@
 //! Every contract suite, on what is in memory and on the fakes.
 
 use palavra_contracts::{
-    Fixture, Make, archive, cache, chats, feed, limits, make, memories, passwords, run, sessions, tokens, users, vault,
+    Fixture, Make, archive, cache, chats, feed, limits, make, memories, passwords, run, sessions, tables, tokens,
+    users, vault,
 };
 use palavra_domain::EmbeddingSpace;
 use palavra_inmem::{
-    InMemoryChatRepository, InMemoryMemoryRepository, InMemorySessionStore, InMemoryUserRepository, InProcessTurnFeed,
-    MokaCache, TokenBuckets,
+    InMemoryChatRepository, InMemoryMemoryRepository, InMemoryMemoryTables, InMemorySessionStore,
+    InMemoryUserRepository, InProcessTurnFeed, MokaCache, TokenBuckets,
     fakes::{PlainHasher, PlainTokens, PlainVault},
 };
 use std::{process::ExitCode, sync::Arc};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         archive::users::trials("inmem", fresh(|| Arc::new(InMemoryUserRepository::new()))),
         archive::chats::trials("inmem", fresh(|| Arc::new(InMemoryChatRepository::new()))),
         archive::memories::trials("inmem", fresh(|| Arc::new(InMemoryMemoryRepository::new(space())))),
+        tables::trials("inmem", fresh(|| Arc::new(InMemoryMemoryTables::new()))),
         cache::trials("moka", fresh(|| Arc::new(MokaCache::new(16 << 20)))),
         limits::trials("inmem", fresh(|| Arc::new(TokenBuckets::new()))),
         feed::trials("inmem", fresh(|| Arc::new(InProcessTurnFeed::new()))),

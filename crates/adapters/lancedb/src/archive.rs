@@ -10,9 +10,10 @@ use crate::{
 use async_trait::async_trait;
 use lancedb::query::{ColumnOrdering, QueryBase as _, Select};
 use palavra_domain::{
-    MemoryKey, MemoryRecord, Page, StoreError,
+    MemoryKey, MemoryRecord, Page, StoreError, UserId,
     ports::{MemoryArchive, Scan},
 };
+use tokio::time::timeout;
 
 #[async_trait]
 impl MemoryArchive for LanceDbMemoryRepository {
@@ -23,19 +24,69 @@ impl MemoryArchive for LanceDbMemoryRepository {
 
     #[tracing::instrument(name = "db.import", level = "debug", skip_all)]
     async fn import(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        for record in &records {
-            if let MemoryRecord::Kept(embedded) = record {
-                self.check(&embedded.vector)?;
-            }
-        }
+        self.check_all(&records)?;
         if records.is_empty() {
             return Ok(());
         }
         self.write(|done| Write::Import { records, done }).await
     }
+
+    #[tracing::instrument(name = "db.merge", level = "debug", skip_all)]
+    async fn merge(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError> {
+        self.check_all(&records)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.write(|done| Write::Merge { records, done }).await
+    }
+
+    #[tracing::instrument(name = "db.remove", level = "debug", skip_all)]
+    async fn remove(&self, keys: Vec<MemoryKey>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.write(|done| Write::Remove { keys, done }).await
+    }
+
+    #[tracing::instrument(name = "db.records", level = "debug", skip_all)]
+    async fn records(&self, user: UserId) -> Result<Vec<MemoryRecord>, StoreError> {
+        self.reader().records(user).await
+    }
+
+    #[tracing::instrument(name = "db.count", level = "debug", skip_all)]
+    async fn count(&self) -> Result<u64, StoreError> {
+        self.reader().count().await
+    }
+}
+
+impl LanceDbMemoryRepository {
+    fn check_all(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
+        records.iter().try_for_each(|record| match record {
+            MemoryRecord::Kept(embedded) => self.check(&embedded.vector),
+            MemoryRecord::Deleted(_) => Ok(()),
+        })
+    }
 }
 
 impl Reader {
+    async fn records(&self, user: UserId) -> Result<Vec<MemoryRecord>, StoreError> {
+        self.look().await?;
+        let columns: Vec<&str> = MEMORY.into_iter().chain([TEXT_HASH]).collect();
+        let query = self.table.query().only_if_expr(filters::of_user(user)).select(Select::columns(&columns));
+        let mut all = Vec::new();
+        for batch in self.rows(query).await? {
+            let records = rows::bare_records(&batch).map_err(errors::corrupt)?;
+            all.extend(records.into_iter().collect::<Result<Vec<_>, _>>().map_err(errors::corrupt)?);
+        }
+        Ok(all)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        self.look().await?;
+        let count = timeout(self.timeout, self.table.count_rows(None));
+        Ok(count.await.map_err(|_| errors::too_slow())?.map_err(errors::failed)? as u64)
+    }
+
     async fn scan(&self, after: Option<MemoryKey>, limit: usize) -> Result<Scan<MemoryRecord, MemoryKey>, StoreError> {
         let limit = limit.min(MAX_LIMIT);
         if limit == 0 {

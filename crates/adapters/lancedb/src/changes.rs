@@ -95,21 +95,40 @@ impl Changes<'_> {
         self.make(|_| async move { Ok(Plan { records: records.clone(), outcome: () }) }).await
     }
 
+    /// Writes records where what is there under their keys has not come as far.
+    pub(crate) async fn merge(&self, records: &[MemoryRecord]) -> Result<Done<()>, StoreError> {
+        self.make(|dataset| async move { plan_merge(&dataset, records).await }).await
+    }
+
     /// Removes all rows of a user, and tells how many of them held.
     pub(crate) async fn erase(&self, user: UserId) -> Result<Done<u64>, StoreError> {
+        self.take_out(filters::of_user(user), Some(filters::active(user))).await
+    }
+
+    /// Removes the rows with these keys.
+    pub(crate) async fn remove(&self, keys: &[Key]) -> Result<Done<()>, StoreError> {
+        let Done { written, removed, .. } = self.take_out(filters::exactly(keys), None).await?;
+        Ok(Done { outcome: (), written, removed })
+    }
+
+    /// Removes rows, and tells how many others there were among them.
+    async fn take_out(&self, which: DfExpr, counted: Option<DfExpr>) -> Result<Done<u64>, StoreError> {
         let mut tries = 1;
         loop {
             let dataset = self.newest().await?;
-            let active = read(&dataset, filters::active(user), &[ID]).await?.num_rows() as u64;
-            let found = commits::find_removed(&dataset, filters::of_user(user)).await.map_err(errors::failed)?;
+            let outcome = match &counted {
+                Some(counted) => read(&dataset, counted.clone(), &[ID]).await?.num_rows() as u64,
+                None => 0,
+            };
+            let found = commits::find_removed(&dataset, which.clone()).await.map_err(errors::failed)?;
             let removed = found.num_deleted_rows;
             if removed == 0 {
-                return Ok(Done { outcome: active, written: false, removed });
+                return Ok(Done { outcome, written: false, removed });
             }
             match commits::remove(&dataset, found).await {
                 Ok(committed) => {
                     commits::take_over(self.table, committed).map_err(errors::failed)?;
-                    return Ok(Done { outcome: active, written: true, removed });
+                    return Ok(Done { outcome, written: true, removed });
                 }
                 Err(error) if is_conflict(&error) && tries < TRIES => self.wait(&error, tries).await,
                 Err(error) => return Err(errors::failed(error.into())),
@@ -208,6 +227,23 @@ async fn plan_change(
         records.push(MemoryRecord::Kept(EmbeddedMemory { memory, vector: vector.clone() }));
     }
     Ok(Plan { records, outcome: Some(written) })
+}
+
+async fn plan_merge(dataset: &Dataset, records: &[MemoryRecord]) -> Result<Plan<()>, StoreError> {
+    let keys: Vec<Key> = records.iter().map(rows::key).collect();
+    let found = read(dataset, filters::any_of(&keys), &rows::STAGE).await?;
+    let mut stages = rows::stages(&found).map_err(errors::corrupt)?;
+    let mut farthest: HashMap<Key, usize> = HashMap::new();
+    for (place, (key, record)) in keys.iter().zip(records).enumerate() {
+        if stages.get(key).is_none_or(|there| record.stage() > *there) {
+            stages.insert(*key, record.stage());
+            farthest.insert(*key, place);
+        }
+    }
+    // In the order given, so that a plan made again is the same.
+    let is_farthest = |(place, key): &(usize, &Key)| farthest.get(*key) == Some(place);
+    let places = keys.iter().enumerate().filter(is_farthest);
+    Ok(Plan { records: places.filter_map(|(place, _)| records.get(place)).cloned().collect(), outcome: () })
 }
 
 async fn plan_deletion(

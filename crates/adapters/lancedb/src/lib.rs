@@ -1,7 +1,8 @@
 //! Memories in LanceDB, embedded: a folder of files or a bucket, no server.
 //!
-//! [`LanceDbMemoryRepository`] keeps one table, `memories`, whose vectors are all of one embedding space; the space is
-//! written into the table's schema, and a table of another space is refused when it is opened. A table that an earlier
+//! [`LanceDbMemoryRepository`] keeps one table, whose vectors are all of one embedding space; the space is written into the
+//! table's schema, and a table of another space is refused when it is opened. [`LanceDbMemoryTables`] knows which of several
+//! tables is served from: the first is `memories`, later ones have a number. A table that an earlier
 //! release made is brought to the present layout then.
 //!
 //! - Writes go through one task, which commits what is queued together: every commit makes a version and a file, so a
@@ -34,8 +35,10 @@ mod rows;
 mod s3;
 mod schema;
 mod shared;
+mod tables;
 mod writer;
 
 pub use options::{LanceDbOptions, OpenError};
 pub use repository::LanceDbMemoryRepository;
 pub use s3::S3Options;
+pub use tables::LanceDbMemoryTables;

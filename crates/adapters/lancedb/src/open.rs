@@ -4,7 +4,7 @@ use crate::{
     LanceDbOptions, OpenError, layouts,
     maintenance::{self, Unnamed},
     s3::Place,
-    schema::{self, LAYOUT, TABLE},
+    schema::{self, LAYOUT},
 };
 use arrow_schema::{Schema, SchemaRef};
 use lancedb::{
@@ -25,17 +25,9 @@ pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef),
         .filter(|_| (1..=MAX_DIMENSIONS).contains(&options.space.dimensions))
         .ok_or(OpenError::Dimensions { dimensions: options.space.dimensions })?;
     let ours = schema::schema(&options.space, dimensions);
-    let place = Place::of(&options.uri);
-    match place {
-        Place::Folder => {}
-        Place::S3 if cfg!(feature = "s3") => {}
-        Place::S3 => return Err(OpenError::WithoutS3 { uri: options.uri.clone() }),
-        Place::Other => return Err(OpenError::Place { uri: options.uri.clone() }),
-    }
-    let failed = |error: Error| why(&options.uri, place, error);
-
-    let connection = connect(options).await.map_err(failed)?;
-    let table = open_or_make(&connection, &ours).await.map_err(failed)?;
+    let failed = |error: Error| why(options, error);
+    let connection = connection(options).await?;
+    let table = open_or_make(&connection, &options.table, &ours).await.map_err(failed)?;
     let stored = table.schema().await.map_err(failed)?;
     check(&stored, options)?;
     layouts::upgrade(&table, (!options.sole_writer).then_some(options.timeout * 6)).await.map_err(failed)?;
@@ -48,12 +40,23 @@ pub(crate) async fn open(options: &LanceDbOptions) -> Result<(Table, SchemaRef),
     Ok((table, ours))
 }
 
+/// Connects to the place that the options name.
+pub(crate) async fn connection(options: &LanceDbOptions) -> Result<Connection, OpenError> {
+    match Place::of(&options.uri) {
+        Place::Folder => {}
+        Place::S3 if cfg!(feature = "s3") => {}
+        Place::S3 => return Err(OpenError::WithoutS3 { uri: options.uri.clone() }),
+        Place::Other => return Err(OpenError::Place { uri: options.uri.clone() }),
+    }
+    connect(options).await.map_err(|error| why(options, error))
+}
+
 /// Why a place cannot be used. LanceDB has put what object storage answered into words, in which its status and its code
 /// are still to be found.
-fn why(uri: &str, place: Place, error: Error) -> OpenError {
-    let (uri, said) = (uri.to_owned(), format!("{error:?}"));
+pub(crate) fn why(options: &LanceDbOptions, error: Error) -> OpenError {
+    let (uri, said) = (options.uri.clone(), format!("{error:?}"));
     let any = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
-    match place {
+    match Place::of(&uri) {
         Place::Folder | Place::Other => OpenError::Failed { uri, source: error.into() },
         Place::S3 if any(&["NoSuchBucket"]) => OpenError::NoBucket { uri, source: error.into() },
         Place::S3 if any(&["status: 401", "status: 403", "PermissionDenied", "Unauthenticated"]) => {
@@ -89,14 +92,14 @@ async fn connect(options: &LanceDbOptions) -> lancedb::Result<Connection> {
     connect.execute().await
 }
 
-async fn open_or_make(connection: &Connection, ours: &SchemaRef) -> lancedb::Result<Table> {
-    match connection.open_table(TABLE).execute().await {
+async fn open_or_make(connection: &Connection, name: &str, ours: &SchemaRef) -> lancedb::Result<Table> {
+    match connection.open_table(name).execute().await {
         Err(Error::TableNotFound { .. }) => {}
         other => return other,
     }
-    match connection.create_empty_table(TABLE, Arc::clone(ours)).execute().await {
+    match connection.create_empty_table(name, Arc::clone(ours)).execute().await {
         // Somebody else was quicker.
-        Err(Error::TableAlreadyExists { .. }) => connection.open_table(TABLE).execute().await,
+        Err(Error::TableAlreadyExists { .. }) => connection.open_table(name).execute().await,
         other => other,
     }
 }

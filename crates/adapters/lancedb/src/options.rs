@@ -1,6 +1,6 @@
 //! How the repository is opened, and why it may not be.
 
-use crate::S3Options;
+use crate::{S3Options, schema::TABLE};
 use palavra_domain::{BoxError, EmbeddingSpace};
 use std::time::Duration;
 use thiserror::Error;
@@ -12,6 +12,8 @@ pub struct LanceDbOptions {
     pub uri: String,
     /// How object storage is reached.
     pub s3: S3Options,
+    /// The table of the memories; there may be others.
+    pub table: String,
     /// The space of all vectors in it.
     pub space: EmbeddingSpace,
     /// How long a write waits for others to be committed with it. What queues up behind a running commit is committed
@@ -45,6 +47,7 @@ impl LanceDbOptions {
         Self {
             uri: uri.into(),
             s3: S3Options::default(),
+            table: TABLE.to_owned(),
             space,
             write_batch_wait: Duration::from_millis(5),
             compact_after_writes: 20,
@@ -70,8 +73,9 @@ pub enum OpenError {
     /// The table's vectors are of another space.
     #[error(
         "the memories in {uri} were embedded by {stored}, but the settings say {wanted}, and vectors of the two cannot be \
-         compared. Set embeddings.model = {:?} and embeddings.dimensions = {} again, or move the folder away to start \
-         with no memories", .stored.model, .stored.dimensions
+         compared. Set embeddings.model = {:?} and embeddings.dimensions = {} (and embeddings.provider, if that was changed \
+         with them); to change the model, let `palavra reembed --model … --dimensions …` embed the memories anew. Or move \
+         the folder away to start with no memories", .stored.model, .stored.dimensions
     )]
     OtherSpace {
         /// The folder.

@@ -114,12 +114,18 @@ impl Reader {
         Ok(Page { items, next })
     }
 
-    /// A user's memories that hold, with their vectors, newest first; as they are now, whoever wrote them.
-    pub(crate) async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+    /// Looks for what other processes wrote.
+    pub(crate) async fn look(&self) -> Result<(), StoreError> {
         if self.shared {
             let look = timeout(self.timeout, self.table.checkout_latest());
             look.await.map_err(|_| errors::too_slow())?.map_err(errors::failed)?;
         }
+        Ok(())
+    }
+
+    /// A user's memories that hold, with their vectors, newest first; as they are now, whoever wrote them.
+    pub(crate) async fn embedded(&self, user: UserId, limit: usize) -> Result<Vec<EmbeddedMemory>, StoreError> {
+        self.look().await?;
         let order = [CREATED_AT, ID].map(|column| ColumnOrdering::desc_nulls_last(column.to_owned()));
         let columns: Vec<&str> = MEMORY.into_iter().chain([VECTOR]).collect();
         let query = self

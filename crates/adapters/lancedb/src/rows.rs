@@ -12,9 +12,9 @@ use arrow_array::{
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use palavra_domain::{
     ChatId, DeletedMemory, EmbeddedMemory, Memory, MemoryId, MemoryKind, MemoryOrigin, MemoryRecord, MemorySource,
-    MemoryState, MemoryText, Span, TextHash, Timestamp, TurnId, UserId,
+    MemoryState, MemoryText, RecordStage, Span, TextHash, Timestamp, TurnId, UserId,
 };
-use std::{iter, str::FromStr, sync::Arc};
+use std::{collections::HashMap, iter, str::FromStr, sync::Arc};
 
 /// The column in which LanceDB reports how far a vector is.
 pub(crate) const DISTANCE: &str = "_distance";
@@ -103,7 +103,16 @@ pub(crate) fn memories(batch: &RecordBatch) -> Result<Vec<Result<Memory, String>
 /// # Errors
 /// The whole batch's, when a column is missing; a row's, when it is no record.
 pub(crate) fn records(batch: &RecordBatch) -> Result<Vec<Result<MemoryRecord, String>>, String> {
-    let (columns, hashes, vectors) = (Columns::of(batch)?, strings(batch, TEXT_HASH)?, vectors(batch)?);
+    with_vectors(batch, vectors(batch)?)
+}
+
+/// As [`records`], of rows without their vectors, which are left empty.
+pub(crate) fn bare_records(batch: &RecordBatch) -> Result<Vec<Result<MemoryRecord, String>>, String> {
+    with_vectors(batch, vec![Vec::new(); batch.num_rows()])
+}
+
+fn with_vectors(batch: &RecordBatch, vectors: Vec<Vec<f32>>) -> Result<Vec<Result<MemoryRecord, String>>, String> {
+    let (columns, hashes) = (Columns::of(batch)?, strings(batch, TEXT_HASH)?);
     let record = |(row, vector)| {
         Ok(if columns.is_deleted(row) {
             MemoryRecord::Deleted(columns.deleted(row, hashes)?)
@@ -180,6 +189,26 @@ pub(crate) fn stored(batch: &RecordBatch) -> Result<Vec<Stored>, String> {
         })
     };
     (0..batch.num_rows()).map(stored).collect()
+}
+
+/// What tells how far a record has come.
+pub(crate) const STAGE: [&str; 5] = [USER_ID, ID, REVISION, UPDATED_AT, STATE];
+
+/// How far the records of a batch have come. One that cannot be read has not begun.
+///
+/// # Errors
+/// When a column is missing.
+pub(crate) fn stages(batch: &RecordBatch) -> Result<HashMap<Key, RecordStage>, String> {
+    let (revisions, times, states) = (integers(batch, REVISION)?, integers(batch, UPDATED_AT)?, strings(batch, STATE)?);
+    let stage = |row: usize| {
+        if !states.is_null(row) && states.value(row) == DELETED {
+            return RecordStage::Deleted;
+        }
+        let revision = u32::try_from(revisions.value(row)).unwrap_or(0);
+        RecordStage::Kept(revision, Timestamp::from_millis(times.value(row)))
+    };
+    let keys = keys(batch)?.into_iter().enumerate();
+    Ok(keys.filter_map(|(row, key)| Some((key.ok()?, stage(row)))).collect())
 }
 
 /// What deleting a memory has to know of it. A row that is damaged can be deleted all the same: what cannot be read is not

@@ -11,7 +11,7 @@ use crate::{
 };
 use arrow_schema::SchemaRef;
 use futures::FutureExt as _;
-use palavra_domain::{EmbeddedMemory, Memory, MemoryRecord, MemoryState, StoreError, Timestamp, UserId};
+use palavra_domain::{EmbeddedMemory, Memory, MemoryKey, MemoryRecord, MemoryState, StoreError, Timestamp, UserId};
 use std::{collections::HashSet, mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -31,6 +31,8 @@ pub(crate) enum Write {
     Insert { memories: Vec<EmbeddedMemory>, done: Done<()> },
     Change { user: UserId, memories: Vec<EmbeddedMemory>, done: Done<Option<Vec<Memory>>> },
     Import { records: Vec<MemoryRecord>, done: Done<()> },
+    Merge { records: Vec<MemoryRecord>, done: Done<()> },
+    Remove { keys: Vec<MemoryKey>, done: Done<()> },
     Delete { user: UserId, which: Deletion, now: Timestamp, done: Done<Deleted> },
     DeleteAll { user: UserId, done: Done<u64> },
 }
@@ -39,7 +41,8 @@ impl Write {
     fn rows(&self) -> usize {
         match self {
             Self::Insert { memories, .. } | Self::Change { memories, .. } => memories.len(),
-            Self::Import { records, .. } => records.len(),
+            Self::Import { records, .. } | Self::Merge { records, .. } => records.len(),
+            Self::Remove { keys, .. } => keys.len(),
             Self::Delete { .. } | Self::DeleteAll { .. } => 1,
         }
     }
@@ -84,6 +87,14 @@ impl Writer {
                 Write::Import { records, done } => {
                     self.insert(mem::take(&mut inserts)).await;
                     answer(done, self.import(&records).await);
+                }
+                Write::Merge { records, done } => {
+                    self.insert(mem::take(&mut inserts)).await;
+                    answer(done, self.merge(&records).await);
+                }
+                Write::Remove { keys, done } => {
+                    self.insert(mem::take(&mut inserts)).await;
+                    answer(done, self.remove(&keys).await);
                 }
                 Write::Delete { user, which, now, done } => {
                     self.insert(mem::take(&mut inserts)).await;
@@ -191,6 +202,23 @@ impl Writer {
         let outcome = self.alone(self.changes().import(records)).await;
         if let Some(presence) = &self.presence {
             presence.unsure(records.iter().map(|record| record.key().user));
+        }
+        outcome
+    }
+
+    async fn merge(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
+        let outcome = self.alone(self.changes().merge(records)).await;
+        if let Some(presence) = &self.presence {
+            presence.unsure(records.iter().map(|record| record.key().user));
+        }
+        outcome
+    }
+
+    async fn remove(&self, keys: &[MemoryKey]) -> Result<(), StoreError> {
+        let rows: Vec<Key> = keys.iter().map(|key| (key.user, key.id)).collect();
+        let outcome = self.alone(self.changes().remove(&rows)).await;
+        if let Some(presence) = &self.presence {
+            presence.unsure(keys.iter().map(|key| key.user));
         }
         outcome
     }

@@ -4,12 +4,12 @@
 mod cases;
 
 use cases::child;
-use palavra_contracts::{Fixture, archive, ignored, make, memories, run, server};
+use palavra_contracts::{Fixture, archive, ignored, make, memories, run, server, tables};
 use palavra_domain::{
     EmbeddingSpace,
-    ports::{MemoryArchive, MemoryRepository},
+    ports::{MemoryArchive, MemoryRepository, MemoryTables},
 };
-use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
+use palavra_lancedb::{LanceDbMemoryRepository, LanceDbMemoryTables, LanceDbOptions};
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 /// Options for a folder that is tested: few dimensions, and more patience than users have.
@@ -46,12 +46,28 @@ fn main() -> ExitCode {
         let repository = LanceDbMemoryRepository::open(options(folder.path())).await.unwrap();
         Fixture::new(Arc::new(repository) as Arc<dyn MemoryArchive>, folder)
     });
+    let busy_archive = make(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LanceDbOptions { compact_after_writes: 1, sole_writer: false, ..options(folder.path()) };
+        let repository = LanceDbMemoryRepository::open(options).await.unwrap();
+        Fixture::new(Arc::new(repository) as Arc<dyn MemoryArchive>, folder)
+    });
+    let places = make(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let tables = LanceDbMemoryTables::at(options(folder.path())).await.unwrap();
+        Fixture::new(Arc::new(tables) as Arc<dyn MemoryTables>, folder)
+    });
+    let stored_places = make(|| async {
+        let tables = LanceDbMemoryTables::at(cases::storage::options("tables").await).await.unwrap();
+        Fixture::new(Arc::new(tables) as Arc<dyn MemoryTables>, ())
+    });
     let bucket = make(|| async {
         let options = cases::storage::options("contract").await;
         let repository = LanceDbMemoryRepository::open(options).await.unwrap();
         Fixture::new(Arc::new(repository) as Arc<dyn MemoryRepository>, ())
     });
     let mut stored = memories::trials("lancedb-s3", bucket);
+    stored.extend(tables::trials("lancedb-s3", stored_places));
     stored.extend(cases::storage_trials());
     if server("s3", cases::storage::ENDPOINT).is_none() {
         stored = ignored(stored);
@@ -61,6 +77,8 @@ fn main() -> ExitCode {
         memories::trials("lancedb", sole),
         memories::trials("lancedb-busy", busy),
         archive::memories::trials("lancedb", archive),
+        archive::memories::trials("lancedb-busy", busy_archive),
+        tables::trials("lancedb", places),
         cases::trials(),
     ])
 }

@@ -1,31 +1,33 @@
 //! Composition: the only place that names adapters.
 
+mod embedders;
 mod stores;
 
-pub(crate) use stores::Stores;
+pub(crate) use embedders::Embedders;
+pub(crate) use stores::{Stores, memory_tables};
 
 use crate::{
     data_dir::DataDir,
     environment::{SystemClock, UuidSource},
-    settings::{EmbeddingProvider, Security, Settings},
+    settings::{Security, Settings},
 };
 use anyhow::{Context, Result, anyhow};
 use palavra_application::{
-    Application, Calibration, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks,
-    decorators::{
-        CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetriedEmbedder, RetryPolicy,
-    },
+    Application, Calibration, Follower, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, ReembedPace,
+    ReembedState, Reembedding, Spaces, Tasks,
+    decorators::{CachedSessionStore, CachedUserRepository, HotMemoryRepository, RetriedChatModel, RetryPolicy},
 };
 use palavra_domain::{
-    ApiKey, EmbeddingSpace, InstanceId, ModelId,
-    ports::{ChatRepository, Clock, Embedder, IdSource, MemoryRepository, Quota, UserRepository},
+    InstanceId, ModelId, SpaceTable,
+    ports::{
+        ChatRepository, Clock, IdSource, KeyVault, MemoryRepository, MemoryTables, Quota, UserArchive, UserRepository,
+    },
     recall::Rules,
 };
 use palavra_inmem::InProcessTurnFeed;
-use palavra_lancedb::LanceDbMemoryRepository;
+use palavra_lancedb::LanceDbMemoryTables;
 use palavra_openrouter::{
-    EmbeddingServerConfig, OpenRouterCatalog, OpenRouterChatModel, OpenRouterClient, OpenRouterConfig,
-    OpenRouterEmbedder, OpenRouterKeyInspector,
+    OpenRouterCatalog, OpenRouterChatModel, OpenRouterClient, OpenRouterConfig, OpenRouterKeyInspector,
 };
 use palavra_vault::{Argon2Hasher, Argon2Options, JwtIssuer, JwtOptions, KeyRing, XChaChaVault};
 use secrecy::SecretString;
@@ -44,7 +46,8 @@ pub(crate) struct Composed {
     pub(crate) tasks: Tasks,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) ports: Arc<Ports>,
-    pub(crate) memories: Arc<LanceDbMemoryRepository>,
+    pub(crate) tables: Arc<LanceDbMemoryTables>,
+    pub(crate) follower: Follower,
     /// Whether the chats are this process's alone.
     pub(crate) chats_are_ours: bool,
     /// Locked while this lives.
@@ -73,32 +76,36 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
     let stores = open_stores(settings).await?;
     let (jwt_keys, master_keys) = keys(&settings.security, stores.data.as_ref())?;
     let openrouter = openrouter(settings)?;
-    let Stores { users, sessions, chats, memories, cache, limiter, chats_are_ours, data, inspected: _ } = stores;
+    let Stores { users, sessions, chats, memories, table, tables, cache, limiter, chats_are_ours, data, inspected: _ } =
+        stores;
     let ttl = settings.cache.ttl;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
-    let retry = RetryPolicy::default();
-    let embedder = embedder(settings, &openrouter, memories.space().clone())?;
+    let embedders = Embedders::new(settings, &openrouter);
+    let vault: Arc<dyn KeyVault> = Arc::new(XChaChaVault::new(master_keys));
 
+    let stored = Arc::clone(&users);
     let users = CachedUserRepository::new(users as Arc<dyn UserRepository>, Arc::clone(&cache), ttl);
     let users: Arc<dyn UserRepository> = Arc::new(users);
-    let hot = HotMemoryRepository::new(
-        Arc::clone(&memories) as Arc<dyn MemoryRepository>,
-        Arc::clone(&users),
-        settings.memory.hot_mib << 20,
-    );
+    let hot_bytes = settings.memory.hot_mib << 20;
+    let hot = HotMemoryRepository::new(memories as Arc<dyn MemoryRepository>, Arc::clone(&users), hot_bytes);
+    let marks = marks(settings, &table);
+    let spaces =
+        Arc::new(Spaces::new(MemorySpace { memories: Arc::new(hot), embedder: embedders.of_table(&table)?, marks }));
     let ports = Ports {
         users,
         sessions: Arc::new(CachedSessionStore::new(sessions, cache, ttl)),
         chats: chats as Arc<dyn ChatRepository>,
-        memories: Arc::new(hot),
+        spaces: Arc::clone(&spaces),
         limiter,
         feed: Arc::new(InProcessTurnFeed::new()),
-        model: Arc::new(RetriedChatModel::new(Arc::new(OpenRouterChatModel::new(openrouter.clone())), retry)),
+        model: Arc::new(RetriedChatModel::new(
+            Arc::new(OpenRouterChatModel::new(openrouter.clone())),
+            RetryPolicy::default(),
+        )),
         catalog: Arc::new(OpenRouterCatalog::new(openrouter.clone())),
-        embedder: Arc::new(RetriedEmbedder::new(embedder, retry)),
         inspector: Arc::new(OpenRouterKeyInspector::new(openrouter)),
-        vault: Arc::new(XChaChaVault::new(master_keys)),
+        vault,
         hasher: Arc::new(Argon2Hasher::new(Argon2Options::default())?),
         tokens: Arc::new(JwtIssuer::new(JwtOptions {
             keys: jwt_keys,
@@ -110,10 +117,59 @@ pub(crate) async fn compose(settings: &Settings) -> Result<Composed> {
         ids: Arc::clone(&ids),
     };
     let tasks = Tasks::here();
-    let policy = policy(settings, InstanceId::new(ids.next()))?;
+    let policy = policy(settings, marks.floor, InstanceId::new(ids.next()))?;
+    let users = Accounts { stored, served: Arc::clone(&ports.users), vault: Arc::clone(&ports.vault) };
+    let reembedding = Arc::new(reembedding(Arc::clone(&tables), users, embedders, policy.instance));
+    let follower = Follower { reembedding, spaces, hot_bytes };
     let ports = Arc::new(ports);
     let app = Application::new(Arc::clone(&ports), policy, tasks.clone());
-    Ok(Composed { app, tasks, ids, ports, memories, chats_are_ours, _data: data })
+    Ok(Composed { app, tasks, ids, ports, tables, follower, chats_are_ours, _data: data })
+}
+
+/// Users as whoever embeds anew sees them.
+struct Accounts {
+    stored: Arc<dyn UserArchive>,
+    served: Arc<dyn UserRepository>,
+    vault: Arc<dyn KeyVault>,
+}
+
+fn reembedding(
+    tables: Arc<LanceDbMemoryTables>,
+    users: Accounts,
+    embedders: Embedders,
+    instance: InstanceId,
+) -> Reembedding {
+    Reembedding {
+        tables: tables as Arc<dyn MemoryTables>,
+        embedders: Arc::new(move |table| embedders.of_table(table).map_err(Into::into)),
+        users: users.stored,
+        served: users.served,
+        vault: users.vault,
+        clock: Arc::new(SystemClock),
+        instance,
+        pace: ReembedPace::default(),
+        state: ReembedState::default(),
+    }
+}
+
+/// What embeds memories anew while nobody serves: it opens the users, and nothing else.
+pub(crate) async fn reembedding_alone(
+    settings: &Settings,
+    data: Option<&DataDir>,
+    tables: Arc<LanceDbMemoryTables>,
+) -> Result<Reembedding> {
+    // Without master keys no key was ever sealed, and none has to be opened.
+    let master_keys = master_keys(settings, data)?.map_or_else(|| KeyRing::generate("none"), Ok)?;
+    let users = stores::open_users(settings, data).await?;
+    let served = Arc::clone(&users) as Arc<dyn UserRepository>;
+    let users = Accounts { stored: users, served, vault: Arc::new(XChaChaVault::new(master_keys)) };
+    let embedders = Embedders::new(settings, &openrouter(settings)?);
+    Ok(reembedding(tables, users, embedders, InstanceId::new(UuidSource.next())))
+}
+
+/// What embeds as the settings say, or for tables that are embedded otherwise.
+pub(crate) fn embedders(settings: &Settings) -> Result<Embedders> {
+    Ok(Embedders::new(settings, &openrouter(settings)?))
 }
 
 /// The master keys of the settings; those of `secrets.toml` where the settings have none. None are made.
@@ -168,53 +224,26 @@ fn openrouter(settings: &Settings) -> Result<OpenRouterClient> {
     OpenRouterClient::new(config).context("correct the settings under [openrouter]")
 }
 
-fn embedder(settings: &Settings, openrouter: &OpenRouterClient, space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
-    let embeddings = &settings.embeddings;
-    let timeout = settings.openrouter.request_timeout;
-    match embeddings.provider {
-        EmbeddingProvider::Local => return local(settings, space),
-        EmbeddingProvider::Server => {}
-        EmbeddingProvider::Auto if !embeddings.base_url.is_empty() => {}
-        EmbeddingProvider::Auto | EmbeddingProvider::OpenRouter => {
-            return Ok(Arc::new(OpenRouterEmbedder::with_user_key(openrouter, space, timeout)));
-        }
+/// What the settings say of the cosines of a table, where it is the one that they name, or what else is known of them.
+fn marks(settings: &Settings, table: &SpaceTable) -> Calibration {
+    if table.space != settings.embeddings.space() {
+        tracing::warn!(
+            served = %table.space, settings = %settings.embeddings.space(),
+            "the settings name an embedding model whose place another has taken: set embeddings.* and memory.*_score to what \
+             `palavra reembed` told"
+        );
+        return Calibration::of_table(table);
     }
-    let key = match embeddings.api_key.as_str() {
-        "" => None,
-        key => Some(ApiKey::parse(key.to_owned()).map_err(|_| {
-            anyhow::anyhow!("embeddings.api_key cannot stand in a header: correct PALAVRA__EMBEDDINGS__API_KEY")
-        })?),
-    };
-    let config = EmbeddingServerConfig {
-        base_url: embeddings.base_url.clone(),
-        key,
-        connect_timeout: settings.openrouter.connect_timeout,
-    };
-    let embedder = OpenRouterEmbedder::elsewhere(config, space, timeout);
-    Ok(Arc::new(embedder.context("correct the settings under [embeddings]")?))
+    let known = Calibration::of(&settings.embeddings.model);
+    let memory = &settings.memory;
+    Calibration { floor: memory.min_score.or(known.floor), same: memory.same_score.or(known.same) }
 }
 
-#[cfg(feature = "local")]
-fn local(settings: &Settings, space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
-    let options = palavra_candle::CandleOptions {
-        name: Some(space.model),
-        dimensions: Some(space.dimensions),
-        ..palavra_candle::CandleOptions::new(&settings.embeddings.folder)
-    };
-    Ok(Arc::new(palavra_candle::CandleEmbedder::open(options).context("correct the settings under [embeddings]")?))
-}
-
-#[cfg(not(feature = "local"))]
-fn local(_settings: &Settings, _space: EmbeddingSpace) -> Result<Arc<dyn Embedder>> {
-    Err(anyhow!("this binary was built without embeddings in process"))
-}
-
-fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
+fn policy(settings: &Settings, floor: f32, instance: InstanceId) -> Result<Policy> {
     let (chat, memory, security) = (&settings.chat, &settings.memory, &settings.security);
     let model = |name: &str, setting: &str| {
         ModelId::parse(setting).map_err(|_| anyhow::anyhow!("{name} must be a model's id, such as vendor/model"))
     };
-    let known = Calibration::of(&settings.embeddings.model);
     let extraction_model = match memory.extraction_model.as_str() {
         "" => None,
         setting => Some(model("memory.extraction_model", setting)?),
@@ -239,8 +268,7 @@ fn policy(settings: &Settings, instance: InstanceId) -> Result<Policy> {
         },
         memory: MemoryPolicy {
             extraction_model,
-            recall: Rules::new(memory.min_score.or(known.floor), memory.recall_limit, memory.recall_tokens),
-            same_score: memory.same_score.or(known.same),
+            recall: Rules::new(floor, memory.recall_limit, memory.recall_tokens),
             recall_timeout: memory.recall_timeout,
             workers: memory.workers,
             job_timeout: memory.job_timeout,

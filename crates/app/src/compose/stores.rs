@@ -6,11 +6,11 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use palavra_domain::{
-    EmbeddingSpace,
+    SpaceTable,
     ports::{Cache, ChatArchive, Inspect, RateLimiter, SessionStore, UserArchive},
 };
 use palavra_inmem::{MokaCache, TokenBuckets};
-use palavra_lancedb::{LanceDbMemoryRepository, LanceDbOptions};
+use palavra_lancedb::{LanceDbMemoryRepository, LanceDbMemoryTables, LanceDbOptions};
 use palavra_sqlite::{SqliteOptions, SqliteStore};
 use std::sync::Arc;
 
@@ -20,6 +20,10 @@ pub(crate) struct Stores {
     pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) chats: Arc<dyn ChatArchive>,
     pub(crate) memories: Arc<LanceDbMemoryRepository>,
+    /// Which table the memories are.
+    pub(crate) table: SpaceTable,
+    /// All tables of memories.
+    pub(crate) tables: Arc<LanceDbMemoryTables>,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) limiter: Arc<dyn RateLimiter>,
     /// Each store once, with its name.
@@ -80,10 +84,11 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         #[cfg(not(feature = "mongodb"))]
         Documents::MongoDb => anyhow::bail!(crate::settings::left_out("chats", "mongodb", "sqlite")),
     };
-    let memories = match chosen.memories {
-        Vectors::LanceDb => Arc::new(open_lancedb(settings, data.as_ref()).await?),
+    let tables = match chosen.memories {
+        Vectors::LanceDb => Arc::new(memory_tables(settings).await?),
     };
-    inspected.push(("lancedb", Arc::clone(&memories) as Arc<dyn Inspect>));
+    let (table, memories) = tables.current().await?;
+    inspected.push(("lancedb", Arc::clone(&tables) as Arc<dyn Inspect>));
     let buckets: Arc<dyn RateLimiter> = Arc::new(TokenBuckets::new());
     let (cache, limiter): (Arc<dyn Cache>, Arc<dyn RateLimiter>) = match chosen.cache {
         Caching::InMem => (Arc::new(MokaCache::new(settings.cache.max_mib << 20)), buckets),
@@ -101,7 +106,7 @@ pub(crate) async fn open(settings: &Settings, data: Option<DataDir>) -> Result<S
         Caching::Redis => anyhow::bail!(crate::settings::left_out("cache", "redis", "inmem")),
     };
     let chats_are_ours = chosen.chats == Documents::Sqlite;
-    Ok(Stores { users, sessions, chats, memories, cache, limiter, inspected, chats_are_ours, data })
+    Ok(Stores { users, sessions, chats, memories, table, tables, cache, limiter, inspected, chats_are_ours, data })
 }
 
 async fn open_sqlite(settings: &Settings, data: &DataDir) -> Result<SqliteStore> {
@@ -152,11 +157,11 @@ async fn open_redis(settings: &Settings) -> Result<palavra_redis::RedisStore> {
     Ok(palavra_redis::RedisStore::open(options).await?)
 }
 
-async fn open_lancedb(settings: &Settings, data: Option<&DataDir>) -> Result<LanceDbMemoryRepository> {
-    let (lancedb, embeddings) = (&settings.lancedb, &settings.embeddings);
-    let space = EmbeddingSpace { model: embeddings.model.clone(), dimensions: embeddings.dimensions };
+/// The tables of memories. Nothing is opened yet, and nothing locked: see [`LanceDbMemoryTables::at`].
+pub(crate) async fn memory_tables(settings: &Settings) -> Result<LanceDbMemoryTables> {
+    let lancedb = &settings.lancedb;
     let uri = if settings.memories_are_in_the_data_folder() {
-        let folder = data.context("memories live in the data folder, which is not open")?.path().join("lancedb");
+        let folder = settings.data_dir.join("lancedb");
         folder.to_str().context("the data folder's name is not UTF-8: choose another")?.to_owned()
     } else {
         lancedb.uri.clone()
@@ -167,7 +172,21 @@ async fn open_lancedb(settings: &Settings, data: Option<&DataDir>) -> Result<Lan
         cache_bytes: lancedb.cache_mib << 20,
         timeout: lancedb.timeout,
         sole_writer: settings.memories_are_in_the_data_folder(),
-        ..LanceDbOptions::new(uri, space)
+        ..LanceDbOptions::new(uri, settings.embeddings.space())
     };
-    Ok(LanceDbMemoryRepository::open(options).await?)
+    Ok(LanceDbMemoryTables::at(options).await?)
+}
+
+/// The users alone. `data` is the locked data folder, when they live there.
+pub(crate) async fn open_users(settings: &Settings, data: Option<&DataDir>) -> Result<Arc<dyn UserArchive>> {
+    match settings.stores.users {
+        Relational::Sqlite => {
+            let data = data.context("users live in the data folder, which is not open")?;
+            Ok(Arc::new(open_sqlite(settings, data).await?.users()))
+        }
+        #[cfg(feature = "postgres")]
+        Relational::Postgres => Ok(Arc::new(open_postgres(settings).await?.users())),
+        #[cfg(not(feature = "postgres"))]
+        Relational::Postgres => anyhow::bail!(crate::settings::left_out("users", "postgres", "sqlite")),
+    }
 }

@@ -1,5 +1,6 @@
 //! The sections, as `config/default.toml` explains them.
 
+use palavra_domain::{EmbeddedBy, EmbeddingSpace};
 use serde::{Deserialize, Deserializer};
 use std::{net::SocketAddr, time::Duration};
 
@@ -86,7 +87,7 @@ pub(crate) struct OpenRouter {
     pub(crate) catalog_ttl: Duration,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Embeddings {
     pub(crate) provider: EmbeddingProvider,
@@ -98,6 +99,25 @@ pub(crate) struct Embeddings {
     pub(crate) dimensions: usize,
     #[serde(deserialize_with = "text")]
     pub(crate) folder: String,
+}
+
+impl Embeddings {
+    /// The embedding model and the length of its vectors.
+    pub(crate) fn space(&self) -> EmbeddingSpace {
+        EmbeddingSpace { model: self.model.clone(), dimensions: self.dimensions }
+    }
+
+    /// Who embeds.
+    pub(crate) fn by(&self) -> EmbeddedBy {
+        match self.provider {
+            EmbeddingProvider::Local => EmbeddedBy::Local { folder: self.folder.clone() },
+            EmbeddingProvider::OpenRouter => EmbeddedBy::OpenRouter,
+            EmbeddingProvider::Auto if self.base_url.is_empty() => EmbeddedBy::OpenRouter,
+            EmbeddingProvider::Auto | EmbeddingProvider::Server => {
+                EmbeddedBy::Server { base_url: self.base_url.clone() }
+            }
+        }
+    }
 }
 
 /// Who embeds texts.

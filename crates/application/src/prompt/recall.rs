@@ -5,8 +5,8 @@ use crate::{
     policy::{Policy, Ports},
 };
 use palavra_domain::{
-    ApiKey, EmbedAs, ModelError, RecalledMemory, User,
-    recall::{MemoryIndex, Sought},
+    ApiKey, EmbedAs, RecalledMemory, User,
+    recall::{MemoryIndex, Rules, Sought},
 };
 use std::error::Error;
 use tokio::time::{Instant, timeout_at};
@@ -31,7 +31,8 @@ pub(super) async fn recall(
         tracing::warn!(error, user = %user.id, "a prompt goes without its memories");
     };
     let deadline = Instant::now() + policy.memory.recall_timeout;
-    let index = match timeout_at(deadline, ports.memories.index(user.id, user.memory_version)).await {
+    let space = ports.spaces.current();
+    let index = match timeout_at(deadline, space.memories.index(user.id, user.memory_version)).await {
         Ok(Ok(index)) => index,
         Ok(Err(error)) => {
             failed("store", &error);
@@ -45,8 +46,9 @@ pub(super) async fn recall(
     if index.is_empty() {
         return Vec::new();
     }
-    let embedding = tracing::debug_span!("prompt.embed");
-    let vector = match timeout_at(deadline, embedded(ports, key, prompt).instrument(embedding)).await {
+    let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
+    let embedding = space.embed_one(Some(key), text, EmbedAs::Query).instrument(tracing::debug_span!("prompt.embed"));
+    let vector = match timeout_at(deadline, embedding).await {
         Ok(Ok(vector)) => Some(vector),
         Ok(Err(error)) => {
             failed("embedding", &error);
@@ -57,22 +59,12 @@ pub(super) async fn recall(
             None
         }
     };
-    found(&index, policy, &Sought { text: prompt, vector: vector.as_deref(), now: ports.clock.now() })
+    let sought = Sought { text: prompt, vector: vector.as_deref(), now: ports.clock.now() };
+    found(&index, &space.rules(policy.memory.recall), &sought)
 }
 
-async fn embedded(ports: &Ports, key: &ApiKey, prompt: &str) -> Result<Vec<f32>, ModelError> {
-    let key = ports.embedder.needs_user_key().then_some(key);
-    let text: String = prompt.chars().take(EMBED_MAX_CHARS).collect();
-    let embeddings = ports.embedder.embed(key, &[text], EmbedAs::Query).await?;
-    embeddings
-        .vectors
-        .into_iter()
-        .next()
-        .ok_or_else(|| ModelError::Malformed { source: "the answer holds no vector".into() })
-}
-
-fn found(index: &MemoryIndex, policy: &Policy, sought: &Sought<'_>) -> Vec<RecalledMemory> {
-    let candidates = index.search(sought, &policy.memory.recall);
+fn found(index: &MemoryIndex, rules: &Rules, sought: &Sought<'_>) -> Vec<RecalledMemory> {
+    let candidates = index.search(sought, rules);
     let recalled = candidates.into_iter().map(|candidate| RecalledMemory {
         id: candidate.memory.id,
         text: candidate.memory.text,

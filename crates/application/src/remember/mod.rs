@@ -12,14 +12,15 @@ mod reconcile;
 mod wording;
 
 use crate::{
-    EMBED_MAX_CHARS,
+    EMBED_MAX_CHARS, MemorySpace,
     policy::{Policy, Ports},
 };
 pub use gate::Gate;
 
 use extract::{ExtractError, Operation};
 use palavra_domain::{
-    ApiKey, EmbedAs, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User, VaultError,
+    ApiKey, EmbedAs, EmbeddedMemory, JobOutcome, Lease, Memory, ModelError, RememberTask, StoreError, Turn, User,
+    UserId, VaultError,
 };
 use reconcile::{Reconciling, Step};
 use std::{error::Error, sync::Arc, time::Duration};
@@ -32,6 +33,8 @@ const POLL: Duration = Duration::from_secs(2);
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// How many of the known memories nearest to a prompt the model is given.
 const KNOWN: usize = 8;
+/// How many memories without a vector are embedded at once.
+const COMPLETED: usize = 64;
 /// How many of a user's memories, the newest, are compared with what is learnt.
 const COMPARED: usize = 20_000;
 
@@ -182,32 +185,38 @@ impl Remember {
     /// Learns what the prompt says about its author. Returns how many memories it changed.
     async fn remember(&self, task: &RememberTask) -> Result<usize, RememberError> {
         let Some(user) = self.ports.users.find(task.turn.user).await? else { return Ok(0) };
+        let space = self.ports.spaces.current();
         let cleared = user.memories_cleared_at.is_some_and(|at| at >= task.said_at);
         if !user.memory_enabled || cleared {
             return Ok(0);
         }
         // Of a job that nobody had before, nothing can be there.
-        if task.tries > 1 && self.ports.memories.knows_turn(user.id, task.turn.turn).await? {
+        if task.tries > 1 && space.memories.knows_turn(user.id, task.turn.turn).await? {
             return Ok(0);
         }
         let sealed = user.api_key.as_ref().ok_or(RememberError::KeyMissing)?;
         let key = self.ports.vault.open(user.id, sealed)?;
-        let known = self.known(&user, &key, task).await?;
+        let known = known(&space, &user, &key, task).await?;
         let model = self.policy.memory.extraction_model.as_ref().unwrap_or(&task.model);
         let operations = extract::extract(&self.ports, &key, model, user.id, &task.prompt, &known).await?;
         if operations.is_empty() {
             return Ok(0);
         }
-        let steps = self.embedded(&key, operations).await?;
-        let active = self.ports.memories.embedded(user.id, COMPARED).await?;
-        let deleted = self.ports.memories.deleted(user.id).await?;
+        // The model may have taken long: the space may be another by now, with the same memories.
+        let space = self.ports.spaces.writing(user.id).await;
+        let steps = embedded(&space, &key, operations).await?;
+        let mut active = space.memories.embedded(user.id, COMPARED).await?;
+        if let Err(error) = complete(&space, &key, user.id, &mut active).await {
+            tracing::warn!(error = &error as &dyn Error, user = %user.id, "memories stay without a vector for now");
+        }
+        let deleted = space.memories.deleted(user.id).await?;
         let now = self.ports.clock.now();
-        let changes = Reconciling::new(task, now, self.policy.memory.same_score, active, &deleted).go(steps);
+        let changes = Reconciling::new(task, now, space.marks.same, active, &deleted).go(steps);
         if changes.is_empty() {
             return Ok(0);
         }
         let count = changes.len();
-        match self.ports.memories.change(user.id, changes).await? {
+        match space.memories.change(user.id, changes).await? {
             Some(_) => {
                 metrics::counter!("palavra_memories_changed_total").increment(count as u64);
                 Ok(count)
@@ -215,33 +224,57 @@ impl Remember {
             None => Err(RememberError::Moved),
         }
     }
+}
 
-    /// The user's memories that are nearest to the prompt.
-    async fn known(&self, user: &User, key: &ApiKey, task: &RememberTask) -> Result<Vec<Memory>, RememberError> {
-        let index = self.ports.memories.index(user.id, user.memory_version).await?;
-        if index.len() <= KNOWN {
-            return Ok(index.memories().to_vec());
-        }
-        let embed_key = self.ports.embedder.needs_user_key().then_some(key);
-        let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
-        let embedded =
-            self.ports.embedder.embed(embed_key, &[text], EmbedAs::Query).await.map_err(RememberError::Embed)?;
-        let Some(vector) = embedded.vectors.first() else { return Ok(Vec::new()) };
-        Ok(index.nearest(vector, KNOWN, -1.0).into_iter().map(|near| near.memory).collect())
+/// The user's memories that are nearest to the prompt.
+async fn known(
+    space: &MemorySpace,
+    user: &User,
+    key: &ApiKey,
+    task: &RememberTask,
+) -> Result<Vec<Memory>, RememberError> {
+    let index = space.memories.index(user.id, user.memory_version).await?;
+    if index.len() <= KNOWN {
+        return Ok(index.memories().to_vec());
     }
+    let text: String = task.prompt.as_str().chars().take(EMBED_MAX_CHARS).collect();
+    let vector = space.embed_one(Some(key), text, EmbedAs::Query).await.map_err(RememberError::Embed)?;
+    Ok(index.nearest(&vector, KNOWN, -1.0).into_iter().map(|near| near.memory).collect())
+}
 
-    async fn embedded(&self, key: &ApiKey, operations: Vec<Operation>) -> Result<Vec<Step>, RememberError> {
-        let texts: Vec<String> =
-            operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
-        let vectors = if texts.is_empty() {
-            Vec::new()
-        } else {
-            let embed_key = self.ports.embedder.needs_user_key().then_some(key);
-            self.ports.embedder.embed(embed_key, &texts, EmbedAs::Passage).await.map_err(RememberError::Embed)?.vectors
-        };
-        let mut vectors = vectors.into_iter();
-        let steps: Option<Vec<Step>> =
-            operations.into_iter().map(|operation| Step::new(operation, &mut vectors)).collect();
-        steps.ok_or_else(|| RememberError::Embed(ModelError::Malformed { source: "a vector is missing".into() }))
+async fn embedded(space: &MemorySpace, key: &ApiKey, operations: Vec<Operation>) -> Result<Vec<Step>, RememberError> {
+    let texts: Vec<String> =
+        operations.iter().filter_map(Operation::text).map(|text| text.as_str().to_owned()).collect();
+    let vectors = if texts.is_empty() {
+        Vec::new()
+    } else {
+        space.embed(Some(key), &texts, EmbedAs::Passage).await.map_err(RememberError::Embed)?
+    };
+    let mut vectors = vectors.into_iter();
+    let steps: Option<Vec<Step>> = operations.into_iter().map(|operation| Step::new(operation, &mut vectors)).collect();
+    steps.ok_or_else(|| RememberError::Embed(ModelError::Malformed { source: "a vector is missing".into() }))
+}
+
+/// Embeds memories that are without a vector, some at a time: their user had no key when the embedding model was changed.
+async fn complete(
+    space: &MemorySpace,
+    key: &ApiKey,
+    user: UserId,
+    active: &mut [EmbeddedMemory],
+) -> Result<(), RememberError> {
+    let is_blank = |embedded: &&mut EmbeddedMemory| embedded.vector.iter().all(|part| *part == 0.0);
+    let blank: Vec<&mut EmbeddedMemory> = active.iter_mut().filter(is_blank).take(COMPLETED).collect();
+    if blank.is_empty() {
+        return Ok(());
     }
+    let texts: Vec<String> = blank.iter().map(|embedded| embedded.memory.text.as_str().to_owned()).collect();
+    let vectors = space.embed(Some(key), &texts, EmbedAs::Passage).await.map_err(RememberError::Embed)?;
+    let changes =
+        blank.iter().zip(vectors).map(|(embedded, vector)| EmbeddedMemory { memory: embedded.memory.clone(), vector });
+    let changes: Vec<EmbeddedMemory> = changes.collect();
+    let stored = space.memories.change(user, changes.clone()).await?.ok_or(RememberError::Moved)?;
+    for ((blank, memory), EmbeddedMemory { vector, .. }) in blank.into_iter().zip(stored).zip(changes) {
+        *blank = EmbeddedMemory { memory, vector };
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A process that dies at any step of learning leaves every memory there exactly once.
 
-use crate::world::{World, operations, soon};
+use crate::world::{World, operations, over, soon};
 use async_trait::async_trait;
 use palavra_application::{Application, Policy, Tasks};
 use palavra_domain::{
@@ -149,7 +149,7 @@ async fn a_kill_at_any_step_leaves_every_memory_once() {
         });
         let memories = Arc::clone(&store);
         let world = World::with(move |ports, policy| {
-            ports.memories = memories;
+            over(ports, memories);
             policy.memory.job_timeout = Duration::from_secs(60);
         });
         let user = world.user("ana").await;
@@ -221,7 +221,7 @@ async fn a_kill_at_any_step_leaves_every_memory_once() {
             ["Trabalha como médica", "Vive em Olinda"]
         };
         assert_eq!(texts, expected, "{step:?}");
-        let past = world.ports.memories.past(user).await.unwrap();
+        let past = world.store().past(user).await.unwrap();
         assert_eq!(
             past.iter().map(|old| (old.text.as_str(), old.state)).collect::<Vec<_>>(),
             [("Mora em Recife", MemoryState::Superseded)]

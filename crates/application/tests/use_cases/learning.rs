@@ -7,7 +7,7 @@ use palavra_inmem::fakes::Script;
 use std::time::Duration;
 
 async fn past(world: &World, user: UserId) -> Vec<Memory> {
-    world.ports.memories.past(user).await.unwrap()
+    world.store().past(user).await.unwrap()
 }
 
 fn text(text: &str) -> MemoryText {
@@ -46,7 +46,7 @@ async fn a_contradiction_takes_the_place_of_what_was_said_before() {
         world.learn(user, "agora moro em Olinda", &[["add", "", "moro em Olinda", "profile", "Mora em Olinda"]]).await;
     assert_eq!(world.memories(user).await, ["Mora em Olinda"]);
     let [old] = &past(&world, user).await[..] else { panic!() };
-    let new = &world.ports.memories.list(user, None, 1).await.unwrap().items[0];
+    let new = &world.store().list(user, None, 1).await.unwrap().items[0];
     assert_eq!((old.text.as_str(), old.state), ("Mora em Recife", MemoryState::Superseded));
     assert_eq!((old.superseded_by, old.valid_to), (Some(new.id), Some(turn.created_at)));
     assert_eq!((new.valid_from, new.valid_to), (turn.created_at, None));
@@ -145,7 +145,7 @@ async fn what_was_deleted_is_not_learnt_from_what_was_said_before() {
     // Said again, not yet learnt from; then deleted.
     let pending = world.ask(user, None, "como eu disse, moro em Recife").await.turn;
     world.clock.advance(Duration::from_secs(1));
-    let id = world.ports.memories.list(user, None, 1).await.unwrap().items[0].id;
+    let id = world.store().list(user, None, 1).await.unwrap().items[0].id;
     world.app.memories.delete(user, id).await.unwrap();
     world.model.script_json(Script::new().say(&operations(&found)));
     world.app.remember.run_due().await.unwrap();

@@ -15,6 +15,7 @@ mod learning;
 mod logins;
 mod prompts;
 mod recall;
+mod reembed;
 mod remember;
 mod retried;
 mod world;

@@ -49,7 +49,7 @@ async fn memories_come_from_the_prompt_as_it_was_typed() {
     assert!(!calls[0].streamed && request.max_tokens.is_some());
     assert_eq!(job(&world, &turn).await.state, JobState::Done);
 
-    let page = world.ports.memories.list(user, None, 10).await.unwrap();
+    let page = world.store().list(user, None, 10).await.unwrap();
     let memory = page.items.iter().find(|memory| memory.origin == MemoryOrigin::Extracted).unwrap();
     assert_eq!((memory.text.as_str(), memory.kind), ("Mora em Recife", MemoryKind::Profile));
     let source = memory.source.clone().unwrap();
@@ -103,7 +103,7 @@ async fn a_job_done_twice_saves_once() {
     assert_eq!(world.app.remember.run_due().await.unwrap(), 1);
     assert_eq!((job(&world, &turn).await.state, job(&world, &turn).await.tries), (JobState::Done, 2));
     assert_eq!(world.memories(user).await, ["Mora em Recife"]);
-    let id = world.ports.memories.list(user, None, 1).await.unwrap().items[0].id;
+    let id = world.store().list(user, None, 1).await.unwrap().items[0].id;
     assert_eq!(id, MemoryId::extracted(turn.id, 0));
 }
 

@@ -1,8 +1,8 @@
 //! A composed application, and the stand-ins it was composed of.
 
 use palavra_application::{
-    Accepted, Application, EndedTurn, LoginPolicy, MemoryPolicy, Policy, Ports, PromptRequest, Registration,
-    SendPromptError, Tasks, decorators::HotMemoryRepository,
+    Accepted, Application, Calibration, EndedTurn, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports,
+    PromptRequest, Registration, SendPromptError, Spaces, Tasks, decorators::HotMemoryRepository,
 };
 use palavra_domain::{
     ApiKey, Chat, ChatId, EmbeddingSpace, InstanceId, MemoryKind, MemoryText, ModelId, Password, Turn, UserId,
@@ -26,6 +26,8 @@ pub(crate) const KEY: &str = "sk-or-v1-canary-4567";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 /// The model that the catalogue knows best.
 pub(crate) const MODEL: &str = "vendor/default";
+/// What cosines of the tests' embeddings mean.
+const MARKS: Calibration = Calibration { floor: 0.3, same: 0.7 };
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The room for memories in process.
@@ -59,7 +61,6 @@ pub(crate) fn policy() -> Policy {
         memory: MemoryPolicy {
             extraction_model: None,
             recall: Rules::new(0.3, 8, 600),
-            same_score: 0.7,
             recall_timeout: Duration::from_millis(100),
             workers: 2,
             job_timeout: Duration::from_millis(300),
@@ -67,6 +68,11 @@ pub(crate) fn policy() -> Policy {
             retry_base: Duration::from_secs(10),
         },
     }
+}
+
+/// Keeps memories in another store.
+pub(crate) fn over(ports: &mut Ports, memories: Arc<dyn MemoryRepository>) {
+    ports.spaces = Arc::new(Spaces::new(MemorySpace { memories, ..ports.spaces.current().as_ref().clone() }));
 }
 
 pub(crate) fn model(id: &str) -> ModelId {
@@ -117,12 +123,15 @@ impl World {
             users: Arc::new(InMemoryUserRepository::new()),
             sessions: Arc::new(InMemorySessionStore::new()),
             chats: Arc::new(InMemoryChatRepository::new()),
-            memories: Arc::new(InMemoryMemoryRepository::new(space)),
+            spaces: Arc::new(Spaces::new(MemorySpace {
+                memories: Arc::new(InMemoryMemoryRepository::new(space)),
+                embedder: embedder.clone(),
+                marks: MARKS,
+            })),
             limiter: Arc::new(TokenBuckets::new()),
             feed: Arc::new(InProcessTurnFeed::new()),
             model: model_port.clone(),
             catalog: catalog.clone(),
-            embedder: embedder.clone(),
             inspector: inspector.clone(),
             vault: Arc::new(PlainVault::new()),
             hasher: Arc::new(PlainHasher::new()),
@@ -132,8 +141,9 @@ impl World {
         };
         let mut policy = policy();
         change(&mut ports, &mut policy);
-        let hot = HotMemoryRepository::new(ports.memories.clone(), ports.users.clone(), HOT_BYTES);
-        ports.memories = Arc::new(hot) as Arc<dyn MemoryRepository>;
+        let memories = ports.spaces.current().memories.clone();
+        let hot = HotMemoryRepository::new(memories, ports.users.clone(), HOT_BYTES);
+        over(&mut ports, Arc::new(hot));
         let tasks = Tasks::here();
         let app = Application::new(Arc::new(ports.clone()), policy.clone(), tasks.clone());
         Self { app, ports, policy, tasks, model: model_port, embedder, catalog, inspector, clock }
@@ -143,6 +153,11 @@ impl World {
     pub(crate) fn restarted(&self) -> Application {
         let policy = Policy { instance: InstanceId::new(uuid::Uuid::from_u128(2)), ..self.policy.clone() };
         Application::new(Arc::new(self.ports.clone()), policy, Tasks::here())
+    }
+
+    /// What is remembered about everybody.
+    pub(crate) fn store(&self) -> Arc<dyn MemoryRepository> {
+        self.ports.spaces.current().memories.clone()
     }
 
     /// A new user with a key.
@@ -169,7 +184,7 @@ impl World {
 
     /// The texts of a user's memories, oldest first.
     pub(crate) async fn memories(&self, user: UserId) -> Vec<String> {
-        let page = self.ports.memories.list(user, None, 100).await.unwrap();
+        let page = self.store().list(user, None, 100).await.unwrap();
         page.items.into_iter().rev().map(|memory| memory.text.into_string()).collect()
     }
 

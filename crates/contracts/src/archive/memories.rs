@@ -31,6 +31,7 @@ pub fn trials(adapter: &str, make: Make<dyn MemoryArchive>) -> Vec<Trial> {
         what_was_imported_as_deleted_is_not_saved_again,
         dropped_imports_are_whole_or_nothing,
     ];
+    let cases = cases.into_iter().chain(super::moving::cases()).collect();
     harness::trials(adapter, "archive-memories", make, cases)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod chats;
 pub mod memories;
+mod moving;
 pub mod users;
 
 use palavra_domain::{Page, StoreError, ports::Scan};

@@ -70,4 +70,21 @@ pub trait MemoryArchive: MemoryRepository {
     /// # Errors
     /// `Unexpected` when a vector has other dimensions than the space.
     async fn import(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError>;
+
+    /// As [`MemoryArchive::import`], but where there is something under a record's key that it
+    /// [does not supersede](MemoryRecord::supersedes), that stays. Each is compared with what is there when it is written:
+    /// nothing that came meanwhile is lost.
+    async fn merge(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError>;
+
+    /// Removes records, as if they had never been there.
+    async fn remove(&self, keys: Vec<MemoryKey>) -> Result<(), StoreError>;
+
+    /// All records of a user as of one moment, in no order that counts, whoever wrote them. Their vectors are left empty.
+    ///
+    /// # Errors
+    /// `Corrupt` when one of them cannot be read.
+    async fn records(&self, user: UserId) -> Result<Vec<MemoryRecord>, StoreError>;
+
+    /// How many records there are.
+    async fn count(&self) -> Result<u64, StoreError>;
 }

@@ -12,6 +12,7 @@ mod limits;
 mod memories;
 mod models;
 mod sessions;
+mod spaces;
 mod users;
 mod vault;
 
@@ -24,5 +25,6 @@ pub use limits::{Cache, Decision, Quota, RateLimiter};
 pub use memories::{INDEXED, MemoryRepository};
 pub use models::{ApiKeyInspector, ChatModel, CompletionStream, Embedder, KeyStatus, ModelCatalog};
 pub use sessions::SessionStore;
+pub use spaces::MemoryTables;
 pub use users::UserRepository;
 pub use vault::{IssuedRefresh, KeyVault, PasswordHasher, PresentedRefresh, TokenIssuer};

@@ -60,7 +60,8 @@ impl MemoryIndex {
             let direction =
                 directions.next_if(|(directed, _)| **directed == place).map(|(_, direction)| direction.to_vec());
             let is_changed = changed.iter().any(|embedded| embedded.memory.id == memory.id);
-            (!is_changed).then(|| EmbeddedMemory { memory: memory.clone(), vector: direction.unwrap_or_default() })
+            let vector = direction.unwrap_or_else(|| vec![0.0; self.dimensions]);
+            (!is_changed).then(|| EmbeddedMemory { memory: memory.clone(), vector })
         });
         let new = changed.iter().filter(|embedded| embedded.memory.state == MemoryState::Active).cloned();
         let mut embedded: Vec<EmbeddedMemory> = kept.chain(new).collect();

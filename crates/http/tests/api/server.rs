@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use palavra_application::{
-    Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks, decorators::HotMemoryRepository,
+    Application, Calibration, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, Spaces, Tasks,
+    decorators::HotMemoryRepository,
 };
 use palavra_domain::recall::Rules;
 use palavra_domain::{
@@ -147,7 +148,6 @@ fn policy() -> Policy {
         memory: MemoryPolicy {
             extraction_model: None,
             recall: Rules::new(0.3, 8, 600),
-            same_score: 0.7,
             recall_timeout: Duration::from_millis(500),
             workers: 2,
             job_timeout: Duration::from_secs(5),
@@ -181,12 +181,15 @@ impl Server {
             users: users.clone(),
             sessions: Arc::new(InMemorySessionStore::new()),
             chats: chats.clone() as Arc<dyn ChatRepository>,
-            memories: Arc::new(HotMemoryRepository::new(memories, users, 1 << 20)),
+            spaces: Arc::new(Spaces::new(MemorySpace {
+                memories: Arc::new(HotMemoryRepository::new(memories, users, 1 << 20)),
+                embedder: embedder.clone(),
+                marks: Calibration { floor: 0.3, same: 0.7 },
+            })),
             limiter: Arc::new(TokenBuckets::new()),
             feed: Arc::new(InProcessTurnFeed::new()),
             model: model.clone(),
             catalog: catalog.clone(),
-            embedder: embedder.clone(),
             inspector: inspector.clone(),
             vault: Arc::new(PlainVault::new()),
             hasher: Arc::new(PlainHasher::new()),

@@ -47,6 +47,32 @@ async fn a_user_of_one_chats_on_the_other() -> Result<()> {
 }
 
 #[tokio::test]
+async fn both_follow_to_another_embedding_model() -> Result<()> {
+    let (sim, stores) = (simulator()?, Polyglot::fresh().await?);
+    let (one, other) = two(&sim, &stores.options()).await?;
+    let here = one.session("ana").await?;
+    let there = through(&other, &here)?;
+    here.post("/memories", &json!({"text": "Mora em Recife"})).await?.expect(201)?;
+    let wanted = ["reembed", "--model", "sim/embedding-large", "--dimensions", "512"];
+    let settings = stores.options().env("PALAVRA__OPENROUTER__BASE_URL", sim.base_url());
+    let (code, told) = Palavra::command(&wanted, &settings).await?;
+    assert_eq!(code, Some(0), "{told}");
+    for user in [&here, &there] {
+        wait_until("an instance serves from the new table", || async {
+            let all = user.get("/memories/export").await?.expect(200)?;
+            assert_eq!(all["memories"][0]["text"], "Mora em Recife", "{all}");
+            Ok((all["embedding_model"] == "sim/embedding-large").then_some(()))
+        })
+        .await?;
+    }
+    let added = there.post("/memories", &json!({"text": "Gosta de açaí"})).await?.expect(201)?;
+    assert_eq!(here.memories().await?[0], added);
+    let found = here.get("/memories?q=a%C3%A7a%C3%AD").await?.expect(200)?;
+    assert_eq!(found["memories"][0]["text"], "Gosta de açaí", "{found}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_session_that_one_ends_is_refused_by_the_other() -> Result<()> {
     let (sim, stores) = (simulator()?, Polyglot::fresh().await?);
     let (one, other) = two(&sim, &stores.options()).await?;

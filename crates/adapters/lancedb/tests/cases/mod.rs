@@ -8,6 +8,7 @@ mod opening;
 mod rows;
 mod shared;
 pub(crate) mod storage;
+mod tables;
 
 use crate::options;
 use libtest_mimic::Trial;
@@ -58,6 +59,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials![storage: a_secret_is_not_printed, other_kinds_of_places_are_refused, a_storage_that_refuses_is_named,
         a_storage_that_does_not_answer_is_named],
     );
+    all.extend(trials![tables: processes_share_the_ledger, a_ledger_is_written_while_another_writes_to_the_tables,
+        what_is_served_from_is_opened, many_changes_of_the_ledger_leave_few_versions, an_inspection_tells_what_is_built]);
     all.extend(trials![rows: text_that_looks_like_a_query_is_only_text, a_search_stays_with_its_user,
         vectors_without_numbers_are_refused, order_of_queued_writes_is_kept, a_page_without_places_is_empty]);
     all
