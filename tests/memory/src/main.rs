@@ -115,7 +115,7 @@ async fn extraction(arguments: &Arguments, entries: &[Entry]) -> Result<()> {
     let marks = arguments.models.marks();
     let rule = Rule { same: arguments.models.match_same, about: arguments.models.match_about };
     let model = arguments.models.model()?;
-    let world = World::new(chat.clone(), embedder.clone(), model, arguments.models.key()?, marks.same);
+    let world = World::new(chat.clone(), embedder.clone(), model, arguments.models.key()?, marks);
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
     let begun = Instant::now();

@@ -3,7 +3,8 @@
 use crate::prompts::Label;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use palavra_application::{
-    Application, LoginPolicy, MemoryPolicy, Policy, Ports, Tasks, decorators::HotMemoryRepository,
+    Application, Calibration, LoginPolicy, MemoryPolicy, MemorySpace, Policy, Ports, Spaces, Tasks,
+    decorators::HotMemoryRepository,
 };
 use palavra_domain::{
     ApiKey, Attempt, BeginOutcome, BeginTurn, ChatId, ChatTarget, ChatTitle, EmbedAs, EmbeddedMemory, InstanceId,
@@ -54,14 +55,14 @@ pub enum Learning {
 }
 
 impl World {
-    /// A world in which `model` extracts by way of `chat`, and two memories count as near from `same_score` on.
+    /// A world in which `model` extracts by way of `chat`, and `marks` say what the embedder's cosines mean.
     #[must_use]
     pub fn new(
         chat: Arc<dyn ChatModel>,
         embedder: Arc<dyn Embedder>,
         model: ModelId,
         key: ApiKey,
-        same_score: f32,
+        marks: Calibration,
     ) -> Self {
         let clock = Arc::new(FixedClock::default());
         let users = Arc::new(InMemoryUserRepository::new());
@@ -70,12 +71,15 @@ impl World {
             users: users.clone(),
             sessions: Arc::new(InMemorySessionStore::new()),
             chats: Arc::new(InMemoryChatRepository::new()),
-            memories: Arc::new(HotMemoryRepository::new(memories, users, 64 << 20)),
+            spaces: Arc::new(Spaces::new(MemorySpace {
+                memories: Arc::new(HotMemoryRepository::new(memories, users, 64 << 20)),
+                embedder,
+                marks,
+            })),
             limiter: Arc::new(TokenBuckets::new()),
             feed: Arc::new(InProcessTurnFeed::new()),
             model: chat,
             catalog: Arc::new(StaticModelCatalog::new(vec![model_info(model.clone(), None)])),
-            embedder,
             inspector: Arc::new(StaticKeyInspector::new(KeyStatus::Usable)),
             vault: Arc::new(PlainVault::new()),
             hasher: Arc::new(PlainHasher::new()),
@@ -84,7 +88,7 @@ impl World {
             ids: Arc::new(CountingIds::new()),
         });
         let instance = InstanceId::new(Uuid::from_u128(1));
-        let app = Application::new(Arc::clone(&ports), policy(instance, model.clone(), same_score), Tasks::here());
+        let app = Application::new(Arc::clone(&ports), policy(instance, model.clone()), Tasks::here());
         Self { app, ports, clock, model, key, instance }
     }
 
@@ -119,8 +123,7 @@ impl World {
     /// When a text cannot be embedded or kept.
     pub async fn know(&self, user: UserId, labels: &[Label]) -> Result<Vec<MemoryId>> {
         let texts: Vec<String> = labels.iter().map(|label| label.text.clone()).collect();
-        let key = self.ports.embedder.needs_user_key().then_some(&self.key);
-        let vectors = self.ports.embedder.embed(key, &texts, EmbedAs::Passage).await?.vectors;
+        let vectors = self.embed(&texts).await?;
         let mut ids = Vec::new();
         for (label, vector) in labels.iter().zip(vectors) {
             let now = self.clock.advance(PAUSE);
@@ -140,7 +143,7 @@ impl World {
                 created_at: now,
                 updated_at: now,
             };
-            self.ports.memories.insert(vec![EmbeddedMemory { memory, vector }]).await?;
+            self.ports.spaces.current().memories.insert(vec![EmbeddedMemory { memory, vector }]).await?;
             ids.push(id);
         }
         Ok(ids)
@@ -192,7 +195,7 @@ impl World {
     /// # Errors
     /// When the store fails.
     pub async fn memories(&self, user: UserId) -> Result<Vec<Memory>> {
-        let mut memories = self.ports.memories.list(user, None, ALL).await?.items;
+        let mut memories = self.ports.spaces.current().memories.list(user, None, ALL).await?.items;
         memories.reverse();
         Ok(memories)
     }
@@ -202,12 +205,13 @@ impl World {
     /// # Errors
     /// When the embedder fails.
     pub async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        let key = self.ports.embedder.needs_user_key().then_some(&self.key);
-        Ok(self.ports.embedder.embed(key, texts, EmbedAs::Passage).await?.vectors)
+        let embedder = &self.ports.spaces.current().embedder;
+        let key = embedder.needs_user_key().then_some(&self.key);
+        Ok(embedder.embed(key, texts, EmbedAs::Passage).await?.vectors)
     }
 }
 
-fn policy(instance: InstanceId, model: ModelId, same_score: f32) -> Policy {
+fn policy(instance: InstanceId, model: ModelId) -> Policy {
     let quota = Quota { burst: 1_000, refill_every: Duration::from_secs(1) };
     Policy {
         instance,
@@ -223,7 +227,6 @@ fn policy(instance: InstanceId, model: ModelId, same_score: f32) -> Policy {
         memory: MemoryPolicy {
             extraction_model: None,
             recall: Rules::new(0.0, 8, 600),
-            same_score,
             recall_timeout: JOB_TIMEOUT,
             workers: 1,
             job_timeout: JOB_TIMEOUT,

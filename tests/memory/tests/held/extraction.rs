@@ -1,5 +1,6 @@
 //! The pipeline under a model that answers what it was told, and what the evaluation makes of it.
 
+use palavra_application::Calibration;
 use palavra_domain::{ApiKey, ModelId};
 use palavra_inmem::fakes::{Script, ScriptedChatModel, WordEmbedder};
 use palavra_memory_eval::{
@@ -23,7 +24,7 @@ impl Bench {
         let embedder = Arc::new(WordEmbedder::new(256));
         let id = ModelId::parse("vendor/model").unwrap();
         let key = ApiKey::parse("key".into()).unwrap();
-        let world = World::new(model.clone(), embedder, id, key, 0.7);
+        let world = World::new(model.clone(), embedder, id, key, Calibration { floor: 0.3, same: 0.7 });
         Self { world, model, entries: prompts::load(&prompts::folder()).unwrap() }
     }
 
