@@ -71,7 +71,7 @@ async fn what_the_labels_say_is_found_and_what_they_do_not_is_wrong() {
     let again = outcome.again.as_ref().unwrap();
     let doubles = again.double.iter().filter(|double| **double).count();
     assert_eq!((doubles, again.double.len()), (1, 4), "{again:?}");
-    let text = tables(&[outcome.clone()], &Calls::default());
+    let text = tables(std::slice::from_ref(&outcome), &Calls::default());
     assert!(text.contains("66.7 % (20.8–93.9; 2 of 3)"), "{text}");
     assert!(text.contains("50.0 % (9.5–90.5; 1 of 2)"), "one of two kinds: {text}");
     assert!(details(&[outcome]).contains("pt-0001"));

@@ -1,5 +1,6 @@
 //! What needs no model: the corpora keep to their rules, the gate and the search by words reach their figures, and the pipeline
 //! is scored right.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
 
 mod extraction;
 
