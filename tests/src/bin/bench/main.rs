@@ -21,7 +21,7 @@ struct Arguments {
     /// Seconds for each row.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Turns of the long chat, as far as they are written within a minute.
+    /// Turns of the long chat, as far as they are written within three minutes.
     #[arg(long, default_value_t = 10_000)]
     turns: usize,
     /// Memories that are saved one by one.

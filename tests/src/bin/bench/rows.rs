@@ -16,7 +16,7 @@ const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// How long a row waits for its prompts to be remembered from; what is left then weighs on the next.
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the long chat may take to write.
-const WRITING: Duration = Duration::from_secs(60);
+const WRITING: Duration = Duration::from_secs(180);
 /// How often the pages of a long and of a short chat are read to be compared.
 const PAGES: usize = 1000;
 /// The model that extraction asks while it is held up.
