@@ -34,7 +34,6 @@ const WAIT: Duration = Duration::from_millis(50);
 /// A [`MemoryRepository`] with the memories of active users in process, whose writes move the users' `memory_version`.
 pub struct HotMemoryRepository {
     inner: Arc<dyn MemoryRepository>,
-    users: Arc<dyn UserRepository>,
     hot: Cache<UserId, Known>,
     writes: Arc<Writes>,
     most_bytes: usize,
@@ -49,22 +48,28 @@ struct Known {
     index: Arc<MemoryIndex>,
 }
 
-struct Writes(Vec<AtomicU64>);
+/// What tells this process, and by the users' versions the others, that somebody was written for.
+struct Writes {
+    counters: Vec<AtomicU64>,
+    users: Arc<dyn UserRepository>,
+}
 
 impl Writes {
     fn of(&self, user: UserId) -> &AtomicU64 {
         // The last bytes of a UUID are random.
         let [.., high, low] = user.uuid().into_bytes();
-        &self.0[usize::from(u16::from_be_bytes([high, low])) % COUNTERS]
+        &self.counters[usize::from(u16::from_be_bytes([high, low])) % COUNTERS]
     }
 
     fn count(&self, user: UserId) -> u64 {
         self.of(user).load(Ordering::SeqCst)
     }
 
-    /// Counts one more, and returns how many they are with it.
-    fn add(&self, user: UserId) -> u64 {
-        self.of(user).fetch_add(1, Ordering::SeqCst) + 1
+    /// Counts a write that has ended, and moves the user's version: how many there are now, and the version where it is known.
+    /// The write is done: it does not fail with this.
+    async fn ended(&self, user: UserId) -> (u64, Option<u64>) {
+        let count = self.of(user).fetch_add(1, Ordering::SeqCst) + 1;
+        (count, move_version(self.users.as_ref(), user).await)
     }
 }
 
@@ -77,8 +82,8 @@ impl HotMemoryRepository {
             .weigher(|_, known: &Known| u32::try_from(known.index.bytes()).unwrap_or(u32::MAX))
             .time_to_live(KEPT)
             .build();
-        let writes = Arc::new(Writes((0..COUNTERS).map(|_| AtomicU64::new(0)).collect()));
-        Self { inner, users, hot, writes, most_bytes: max_bytes / SHARE }
+        let counters = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
+        Self { inner, hot, writes: Arc::new(Writes { counters, users }), most_bytes: max_bytes / SHARE }
     }
 
     /// Does a write, lets nothing be taken for known that was read before its end, and moves the users' versions. A caller
@@ -92,13 +97,12 @@ impl HotMemoryRepository {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let (inner, writes, repository) = (Arc::clone(&self.inner), Arc::clone(&self.writes), Arc::clone(&self.users));
+        let (inner, writes) = (Arc::clone(&self.inner), Arc::clone(&self.writes));
         detached(async move {
             let done = write(inner).await;
             for user in users {
                 // Also after a failure: a lost answer may have been a success.
-                writes.add(user);
-                move_version(repository.as_ref(), user).await;
+                writes.ended(user).await;
             }
             done
         })
@@ -122,8 +126,7 @@ fn embedded(stored: &[Memory], written: Vec<EmbeddedMemory>) -> Vec<EmbeddedMemo
         .collect()
 }
 
-/// Other instances learn of a write by the version, which is returned where it is known. The write is done: it does not fail
-/// with this.
+/// Other instances learn of a write by the version.
 async fn move_version(users: &dyn UserRepository, user: UserId) -> Option<u64> {
     for attempt in 1..=TRIES {
         match users.memories_changed(user, None).await {
@@ -157,13 +160,11 @@ impl MemoryRepository for HotMemoryRepository {
     async fn change(&self, user: UserId, memories: Vec<EmbeddedMemory>) -> Result<Option<Vec<Memory>>, StoreError> {
         let writes = self.writes.count(user);
         let known = self.hot.get(&user).filter(|known| known.writes == writes);
-        let (inner, all_writes, repository) =
-            (Arc::clone(&self.inner), Arc::clone(&self.writes), Arc::clone(&self.users));
+        let (inner, all_writes) = (Arc::clone(&self.inner), Arc::clone(&self.writes));
         let (hot, most_bytes) = (self.hot.clone(), self.most_bytes);
         detached(async move {
             let done = inner.change(user, memories.clone()).await;
-            let writes = all_writes.add(user);
-            let version = move_version(repository.as_ref(), user).await;
+            let (writes, version) = all_writes.ended(user).await;
             // If nobody else wrote since it was read, it need not be read again.
             if let (Some(known), Some(version), Ok(Some(stored))) = (known, version, &done)
                 && (known.version + 1, known.writes + 1) == (version, writes)
