@@ -6,9 +6,11 @@
 
 #![allow(clippy::print_stdout)]
 
+mod labels;
+
+use labels::Labels;
 use palavra_application::Gate;
 use serde::Deserialize;
-use serde_json::Value;
 use std::{collections::BTreeMap, error::Error, fs, hint::black_box, time::Instant};
 
 #[derive(Deserialize)]
@@ -16,17 +18,13 @@ struct Line {
     id: String,
     category: String,
     prompt: String,
-    #[serde(default)]
-    keep: Vec<Value>,
-    #[serde(default)]
-    updates: Vec<Value>,
-    #[serde(default)]
-    retracts: Vec<Value>,
+    #[serde(flatten)]
+    labels: Labels,
 }
 
 impl Line {
     fn holds(&self) -> bool {
-        !(self.keep.is_empty() && self.updates.is_empty() && self.retracts.is_empty())
+        self.labels.hold()
     }
 
     fn language(&self) -> &'static str {

@@ -7,9 +7,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod labels;
+
+use labels::Labels;
 use palavra_application::Gate;
 use serde::Deserialize;
-use serde_json::Value;
 use std::{collections::BTreeMap, error::Error, fs};
 
 /// How much of what holds something is to pass, of prompts of authors that the table has not seen.
@@ -23,12 +25,8 @@ const LEAST: i32 = 4;
 #[derive(Deserialize)]
 struct Line {
     prompt: String,
-    #[serde(default)]
-    keep: Vec<Value>,
-    #[serde(default)]
-    updates: Vec<Value>,
-    #[serde(default)]
-    retracts: Vec<Value>,
+    #[serde(flatten)]
+    labels: Labels,
 }
 
 struct Example {
@@ -113,8 +111,7 @@ fn read(file: &str) -> Result<Vec<(String, bool)>, Box<dyn Error>> {
     let text = fs::read_to_string(file)?;
     if file.ends_with(".jsonl") {
         let lines = text.lines().map(serde_json::from_str::<Line>);
-        let holds = |line: &Line| !(line.keep.is_empty() && line.updates.is_empty() && line.retracts.is_empty());
-        return Ok(lines.map(|line| line.map(|line| (line.prompt.clone(), holds(&line)))).collect::<Result<_, _>>()?);
+        return Ok(lines.map(|line| line.map(|line| (line.prompt, line.labels.hold()))).collect::<Result<_, _>>()?);
     }
     let split = text.lines().filter_map(|line| line.split_once('|'));
     Ok(split.map(|(label, prompt)| (prompt.replace("\\n", "\n"), label.starts_with('+'))).collect())
