@@ -230,6 +230,15 @@ impl MemoryRecord {
         }
     }
 
+    /// The memory, unless it was deleted.
+    #[must_use]
+    pub fn kept(&self) -> Option<&EmbeddedMemory> {
+        match self {
+            Self::Kept(embedded) => Some(embedded),
+            Self::Deleted(_) => None,
+        }
+    }
+
     /// How far it has come.
     #[must_use]
     pub fn stage(&self) -> RecordStage {

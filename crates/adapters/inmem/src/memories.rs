@@ -35,13 +35,6 @@ impl InMemoryMemoryRepository {
         let message = format!("a vector of {} dimensions does not belong to {}", vector.len(), self.space);
         Err(StoreError::Unexpected { source: message.into() })
     }
-
-    fn check_all(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
-        records.iter().try_for_each(|record| match record {
-            MemoryRecord::Kept(embedded) => self.check(&embedded.vector),
-            MemoryRecord::Deleted(_) => Ok(()),
-        })
-    }
 }
 
 /// A user's records, by id.
@@ -52,10 +45,7 @@ fn own(records: &Records, user: UserId) -> impl Iterator<Item = &MemoryRecord> {
 
 /// A user's memories in any state.
 fn kept(records: &Records, user: UserId) -> impl Iterator<Item = &EmbeddedMemory> {
-    own(records, user).filter_map(|record| match record {
-        MemoryRecord::Kept(embedded) => Some(embedded),
-        MemoryRecord::Deleted(_) => None,
-    })
+    own(records, user).filter_map(MemoryRecord::kept)
 }
 
 fn active(records: &Records, user: UserId) -> impl Iterator<Item = &EmbeddedMemory> {
@@ -277,13 +267,13 @@ impl MemoryArchive for InMemoryMemoryRepository {
     }
 
     async fn import(&self, imported: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        self.check_all(&imported)?;
+        imported.iter().filter_map(MemoryRecord::kept).try_for_each(|kept| self.check(&kept.vector))?;
         locked(&self.records).extend(imported.into_iter().map(|record| (record.key(), record)));
         Ok(())
     }
 
     async fn merge(&self, merged: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        self.check_all(&merged)?;
+        merged.iter().filter_map(MemoryRecord::kept).try_for_each(|kept| self.check(&kept.vector))?;
         let mut records = locked(&self.records);
         for record in merged {
             if records.get(&record.key()).is_none_or(|there| record.supersedes(there)) {

@@ -24,7 +24,7 @@ impl MemoryArchive for LanceDbMemoryRepository {
 
     #[tracing::instrument(name = "db.import", level = "debug", skip_all)]
     async fn import(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        self.check_all(&records)?;
+        records.iter().filter_map(MemoryRecord::kept).try_for_each(|kept| self.check(&kept.vector))?;
         if records.is_empty() {
             return Ok(());
         }
@@ -33,7 +33,7 @@ impl MemoryArchive for LanceDbMemoryRepository {
 
     #[tracing::instrument(name = "db.merge", level = "debug", skip_all)]
     async fn merge(&self, records: Vec<MemoryRecord>) -> Result<(), StoreError> {
-        self.check_all(&records)?;
+        records.iter().filter_map(MemoryRecord::kept).try_for_each(|kept| self.check(&kept.vector))?;
         if records.is_empty() {
             return Ok(());
         }
@@ -56,15 +56,6 @@ impl MemoryArchive for LanceDbMemoryRepository {
     #[tracing::instrument(name = "db.count", level = "debug", skip_all)]
     async fn count(&self) -> Result<u64, StoreError> {
         self.reader().count().await
-    }
-}
-
-impl LanceDbMemoryRepository {
-    fn check_all(&self, records: &[MemoryRecord]) -> Result<(), StoreError> {
-        records.iter().try_for_each(|record| match record {
-            MemoryRecord::Kept(embedded) => self.check(&embedded.vector),
-            MemoryRecord::Deleted(_) => Ok(()),
-        })
     }
 }
 
